@@ -1,0 +1,30 @@
+package io.k2data.api;
+
+import java.sql.Connection;
+
+/**
+ * SQL over history and live rows at one pinned cut. Every statement on the view's connection sees exactly the rows of
+ * {@link #cut()}, however many commits land meanwhile. One relation per event type, named as its table.
+ *
+ * <p>A view holds files and memory: close it. It may be used by one thread at a time.
+ */
+public interface View extends AutoCloseable {
+    /**
+     * Returns the connection to query. It is read-only, belongs to the view and is closed with it; the caller closes
+     * statements and result sets.
+     *
+     * @return the same connection each time
+     */
+    Connection connection();
+
+    /**
+     * Returns what the view answers from.
+     *
+     * @return the cut
+     */
+    Cut cut();
+
+    /** Releases the cut and closes the connection. Closing twice does nothing. */
+    @Override
+    void close();
+}

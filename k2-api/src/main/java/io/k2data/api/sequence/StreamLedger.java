@@ -1,0 +1,65 @@
+package io.k2data.api.sequence;
+
+import io.k2data.api.StreamKey;
+import java.util.List;
+
+/**
+ * What a tracker knows of one stream in its current epoch.
+ *
+ * @param stream the stream
+ * @param first the lowest number seen
+ * @param highest the highest number seen
+ * @param gaps the ranges between them that are still missing, in rising order
+ * @param late how many numbers came late, over all epochs
+ * @param duplicates how many numbers came again, over all epochs
+ * @param resets how many times the stream began anew
+ * @param abandoned how many missing numbers are no longer waited for, over all epochs: those of gaps that were open
+ *     when the stream began anew, and of the oldest gaps where a stream had more than the tracker's bound
+ */
+public record StreamLedger(
+        StreamKey stream,
+        long first,
+        long highest,
+        List<Range> gaps,
+        long late,
+        long duplicates,
+        long resets,
+        long abandoned) {
+    /** Copies the list. */
+    public StreamLedger {
+        gaps = List.copyOf(gaps);
+    }
+
+    /**
+     * Returns how many numbers are missing.
+     *
+     * @return the sum of the open gaps' lengths
+     */
+    public long missing() {
+        return gaps.stream().mapToLong(Range::length).sum();
+    }
+
+    /**
+     * A range of sequence numbers.
+     *
+     * @param from the first, inclusive
+     * @param to the last, inclusive, not below {@code from}
+     */
+    public record Range(long from, long to) {
+        /** Checks the order. */
+        public Range {
+            if (to < from) {
+                throw new IllegalArgumentException("range " + from + ".." + to + " ends before it begins");
+            }
+        }
+
+        /**
+         * Returns how many numbers it holds.
+         *
+         * @return 1 or more
+         */
+        public long length() {
+            return to - from + 1;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+/** In-memory implementations and the ingest pipeline of K2. */
+module io.k2data.core {
+    requires transitive io.k2data.api;
+    requires transitive micrometer.core;
+    requires org.agrona.core;
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports io.k2data.pipeline;
+    exports io.k2data.sequence;
+    exports io.k2data.dedup;
+}
