@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -23,8 +24,8 @@ public final class EventType<T> {
     private final List<Function<T, @Nullable Object>> values;
     private final List<Column> provenance;
     private final Function<T, StreamKey> stream;
-    private final Function<T, @Nullable Object> id;
-    private final Function<T, @Nullable Long> sequence;
+    private final List<Column> idColumns;
+    private final @Nullable Column sequenceColumn;
     private final Function<T, Instant> eventTime;
 
     private EventType(Builder<T> builder) {
@@ -33,8 +34,18 @@ public final class EventType<T> {
         this.columns = List.copyOf(builder.columns);
         this.values = List.copyOf(builder.values);
         this.stream = Objects.requireNonNull(builder.stream, "stream");
-        this.id = builder.id;
-        this.sequence = builder.sequence;
+        this.idColumns = builder.idColumns.stream().map(this::column).toList();
+        this.sequenceColumn = builder.sequenceColumn == null ? null : column(builder.sequenceColumn);
+        for (Column column : idColumns) {
+            if (!(column.type() instanceof ColumnType.Int64) && !(column.type() instanceof ColumnType.Text)) {
+                throw new IllegalArgumentException(
+                        name + ": id column '" + column.name() + "' must be integer or text");
+            }
+        }
+        if (sequenceColumn != null && !(sequenceColumn.type() instanceof ColumnType.Int64)) {
+            throw new IllegalArgumentException(
+                    name + ": sequence column '" + sequenceColumn.name() + "' must be an integer");
+        }
         this.eventTime = Objects.requireNonNull(builder.eventTime, "eventTime");
         int first = builder.provenanceFieldId;
         this.provenance = List.of(
@@ -119,23 +130,23 @@ public final class EventType<T> {
     }
 
     /**
-     * Returns an event's id within its stream: a {@link Long} or a {@link String}.
+     * Returns the columns that hold an event's id within its stream, in order of preference: the id is the first value
+     * that is not null, a {@link Long} or a {@link String}. Events without one are never taken for duplicates.
      *
-     * @param event the event
-     * @return the id, or null for a type or event without one, which is then never taken for a duplicate
+     * @return the columns, possibly none
      */
-    public @Nullable Object id(T event) {
-        return id.apply(event);
+    public List<Column> idColumns() {
+        return idColumns;
     }
 
     /**
-     * Returns an event's dense sequence number within its stream.
+     * Returns the column that holds an event's dense sequence number within its stream. Events without one take no part
+     * in the search for gaps.
      *
-     * @param event the event
-     * @return the number, or null if it has none, in which case no gap is ever found by it
+     * @return the column, if the type has one
      */
-    public @Nullable Long sequence(T event) {
-        return sequence.apply(event);
+    public Optional<Column> sequenceColumn() {
+        return Optional.ofNullable(sequenceColumn);
     }
 
     /**
@@ -146,6 +157,13 @@ public final class EventType<T> {
      */
     public Instant eventTime(T event) {
         return eventTime.apply(event);
+    }
+
+    private Column column(String columnName) {
+        return columns.stream()
+                .filter(column -> column.name().equals(columnName))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(name + ": there is no column '" + columnName + "'"));
     }
 
     /** Returns the name. */
@@ -165,8 +183,8 @@ public final class EventType<T> {
         private final List<Column> columns = new ArrayList<>();
         private final List<Function<T, @Nullable Object>> values = new ArrayList<>();
         private @Nullable Function<T, StreamKey> stream;
-        private Function<T, @Nullable Object> id = event -> null;
-        private Function<T, @Nullable Long> sequence = event -> null;
+        private List<String> idColumns = List.of();
+        private @Nullable String sequenceColumn;
         private @Nullable Function<T, Instant> eventTime;
         private int provenanceFieldId = 1;
 
@@ -187,13 +205,13 @@ public final class EventType<T> {
             return this;
         }
 
-        Builder<T> id(Function<T, @Nullable Object> value) {
-            this.id = value;
+        Builder<T> id(String... names) {
+            this.idColumns = List.of(names);
             return this;
         }
 
-        Builder<T> sequence(Function<T, @Nullable Long> value) {
-            this.sequence = value;
+        Builder<T> sequence(String name) {
+            this.sequenceColumn = name;
             return this;
         }
 

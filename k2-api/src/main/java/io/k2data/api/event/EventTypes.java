@@ -35,8 +35,8 @@ public final class EventTypes {
             .column(15, "vendor_data", new Text(), false, Trade::vendorData)
             .provenanceFrom(16)
             .stream(trade -> new StreamKey(trade.venue(), trade.symbol()))
-            .id(trade -> trade.tradeId() != null ? trade.tradeId() : trade.tradeRef())
-            .sequence(Trade::sourceSequence)
+            .id("trade_id", "trade_ref")
+            .sequence("source_sequence")
             .eventTime(Trade::eventTime)
             .build();
 
