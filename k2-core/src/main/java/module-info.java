@@ -2,11 +2,9 @@
 module io.k2data.core {
     requires transitive io.k2data.api;
     requires transitive micrometer.core;
-    requires org.agrona.core;
+    requires org.agrona;
     requires org.slf4j;
     requires static transitive org.jspecify;
 
     exports io.k2data.pipeline;
-    exports io.k2data.sequence;
-    exports io.k2data.dedup;
 }

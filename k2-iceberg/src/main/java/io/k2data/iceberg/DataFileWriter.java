@@ -1,0 +1,254 @@
+package io.k2data.iceberg;
+
+import io.k2data.api.K2Exception;
+import io.k2data.api.event.Column;
+import io.k2data.api.event.ColumnType;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.temporal.ChronoField;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.apache.iceberg.DataFile;
+import org.apache.iceberg.DataFiles;
+import org.apache.iceberg.FileFormat;
+import org.apache.iceberg.Metrics;
+import org.apache.iceberg.PartitionData;
+import org.apache.iceberg.PartitionSpec;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.transforms.Transforms;
+import org.apache.iceberg.types.Conversions;
+import org.apache.iceberg.types.Type;
+import org.apache.iceberg.types.Types;
+import org.apache.iceberg.util.SerializableFunction;
+import org.apache.iceberg.util.UnicodeUtil;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes a segment as sorted Parquet, one file per day of event time: DuckDB writes into a local spool, Iceberg's FileIO
+ * puts the file where the table lives. The statistics that DuckDB returns become the file's metrics.
+ */
+final class DataFileWriter {
+    private static final long MICROS_PER_DAY = 86_400_000_000L;
+    /** Makes times before 1970 positive, so that integer division rounds them down too. */
+    private static final long SHIFT_DAYS = 10_000_000;
+
+    private static final int BOUND_LENGTH = 16;
+
+    /** Text columns that queries select by; bounds of other texts only make manifests larger. */
+    private static final Set<String> BOUNDED_TEXTS = Set.of("venue", "symbol");
+
+    /** How DuckDB prints a TIMESTAMPTZ in UTC. */
+    private static final DateTimeFormatter DUCK_TIME = new DateTimeFormatterBuilder()
+            .append(DateTimeFormatter.ISO_LOCAL_DATE)
+            .appendLiteral(' ')
+            .appendPattern("HH:mm:ss")
+            .appendFraction(ChronoField.MICRO_OF_SECOND, 0, 6, true)
+            .appendOffset("+HH:mm", "+00")
+            .toFormatter(java.util.Locale.ROOT);
+
+    private final Table table;
+    private final TableLayout layout;
+    private final Path spool;
+
+    DataFileWriter(Table table, TableLayout layout, Path spool) {
+        this.table = table;
+        this.layout = layout;
+        this.spool = spool;
+    }
+
+    /**
+     * Writes all rows of a DuckDB table.
+     *
+     * @param connection the connection to read with
+     * @param relation the table, quoted
+     * @param rows how many rows it must hold
+     * @return the files, in order of day
+     */
+    List<DataFile> write(Connection connection, String relation, long rows) throws SQLException {
+        List<DataFile> files = new ArrayList<>();
+        long written = 0;
+        for (long day : days(connection, relation)) {
+            DataFile file = writeDay(connection, relation, day);
+            written += file.recordCount();
+            files.add(file);
+        }
+        if (written != rows) {
+            throw new K2Exception.Retry(
+                    "wrote " + written + " rows of " + relation + " to Parquet, but it was given " + rows, null);
+        }
+        return files;
+    }
+
+    private static List<Long> days(Connection connection, String relation) throws SQLException {
+        List<Long> days = new ArrayList<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery("select distinct (epoch_us(event_time) + " + SHIFT_DAYS
+                        + " * " + MICROS_PER_DAY + ") // " + MICROS_PER_DAY + " - " + SHIFT_DAYS + " as day from "
+                        + relation + " order by day")) {
+            while (result.next()) {
+                days.add(result.getLong(1));
+            }
+        }
+        return days;
+    }
+
+    private DataFile writeDay(Connection connection, String relation, long day) throws SQLException {
+        String fileName = UUID.randomUUID() + ".parquet";
+        Path spooled = spool.resolve(fileName);
+        String sql = "copy (select " + Sql.names(layout.columnNames()) + " from " + relation
+                + " where event_time >= make_timestamptz(" + day * MICROS_PER_DAY
+                + ") and event_time < make_timestamptz("
+                + (day + 1) * MICROS_PER_DAY
+                + ") order by venue, symbol, event_time, kafka_partition, kafka_offset) to "
+                + Sql.text(spooled.toString())
+                + " (format parquet, compression zstd, field_ids {" + fieldIds() + "}, return_stats)";
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(sql)) {
+            if (!result.next()) {
+                throw new SQLException("COPY returned no statistics");
+            }
+            long count = result.getLong("count");
+            PartitionSpec spec = table.spec();
+            PartitionData partition = new PartitionData(spec.partitionType());
+            SerializableFunction<Long, Integer> toDay = Transforms.<Long>day().bind(Types.TimestampType.withZone());
+            partition.set(0, toDay.apply(day * MICROS_PER_DAY));
+            String location = table.locationProvider().newDataLocation(spec, partition, fileName);
+            upload(spooled, location);
+            return DataFiles.builder(spec)
+                    .withPath(location)
+                    .withFormat(FileFormat.PARQUET)
+                    .withFileSizeInBytes(Files.size(spooled))
+                    .withPartition(partition)
+                    .withSortOrder(table.sortOrder())
+                    .withMetrics(metrics(count, statistics(result.getObject("column_statistics"))))
+                    .build();
+        } catch (IOException e) {
+            throw new K2Exception.Retry("cannot write a data file of " + table.name() + ": " + e.getMessage(), e);
+        } finally {
+            deleteSpooled(spooled);
+        }
+    }
+
+    private static void deleteSpooled(Path spooled) {
+        try {
+            Files.deleteIfExists(spooled);
+        } catch (IOException e) {
+            throw new K2Exception.Retry("cannot delete " + spooled + " from the spool", e);
+        }
+    }
+
+    private void upload(Path spooled, String location) throws IOException {
+        try (InputStream in = Files.newInputStream(spooled);
+                OutputStream out = table.io().newOutputFile(location).create()) {
+            in.transferTo(out);
+        }
+    }
+
+    private String fieldIds() {
+        Schema schema = table.schema();
+        return layout.columns().stream()
+                .map(column -> {
+                    Types.NestedField field = schema.findField(column.name());
+                    return Sql.name(column.name()) + ": "
+                            + (column.type() instanceof ColumnType.TextList
+                                    ? "{__duckdb_field_id: " + field.fieldId() + ", element: "
+                                            + field.type().asListType().elementId() + "}"
+                                    : field.fieldId());
+                })
+                .collect(Collectors.joining(", "));
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Map<String, String>> statistics(Object value) {
+        return (Map<String, Map<String, String>>) value;
+    }
+
+    private Metrics metrics(long rows, Map<String, Map<String, String>> statistics) {
+        Map<Integer, Long> sizes = new HashMap<>();
+        Map<Integer, Long> values = new HashMap<>();
+        Map<Integer, Long> nulls = new HashMap<>();
+        Map<Integer, ByteBuffer> lower = new HashMap<>();
+        Map<Integer, ByteBuffer> upper = new HashMap<>();
+        for (Column column : layout.columns()) {
+            Map<String, String> found = statistics.get(Sql.name(column.name()));
+            // Bounds and counts of list elements are left out, as Iceberg's own writers do.
+            if (found == null || column.type() instanceof ColumnType.TextList) {
+                continue;
+            }
+            Types.NestedField field = table.schema().findField(column.name());
+            int id = field.fieldId();
+            put(sizes, id, found.get("column_size_bytes"));
+            put(values, id, found.get("num_values"));
+            put(nulls, id, found.get("null_count"));
+            if (column.type() instanceof ColumnType.Text && !BOUNDED_TEXTS.contains(column.name())) {
+                continue;
+            }
+            String min = exact(found, "min");
+            String max = exact(found, "max");
+            if (min != null && max != null) {
+                bound(lower, id, field.type(), lowerBound(field.type(), min));
+                bound(upper, id, field.type(), upperBound(field.type(), max));
+            }
+        }
+        return new Metrics(rows, sizes, values, nulls, null, lower, upper);
+    }
+
+    private static void put(Map<Integer, Long> counts, int id, @Nullable String value) {
+        if (value != null) {
+            counts.put(id, Long.valueOf(value));
+        }
+    }
+
+    private static @Nullable String exact(Map<String, String> statistics, String which) {
+        return "true".equals(statistics.get(which + "_is_exact")) ? statistics.get(which) : null;
+    }
+
+    private static void bound(Map<Integer, ByteBuffer> bounds, int id, Type type, @Nullable Object value) {
+        if (value != null) {
+            bounds.put(id, Conversions.toByteBuffer(type, value));
+        }
+    }
+
+    private static Object lowerBound(Type type, String text) {
+        return type.typeId() == Type.TypeID.STRING
+                ? UnicodeUtil.truncateStringMin(text, BOUND_LENGTH)
+                : value(type, text);
+    }
+
+    /** Null where a shortened text has no upper bound of that length. */
+    private static @Nullable Object upperBound(Type type, String text) {
+        return type.typeId() == Type.TypeID.STRING
+                ? UnicodeUtil.truncateStringMax(text, BOUND_LENGTH)
+                : value(type, text);
+    }
+
+    private static Object value(Type type, String text) {
+        return switch (type.typeId()) {
+            case INTEGER -> Integer.valueOf(text);
+            case LONG -> Long.valueOf(text);
+            case DECIMAL -> new BigDecimal(text).setScale(((Types.DecimalType) type).scale());
+            case TIMESTAMP -> ChronoUnit.MICROS.between(Instant.EPOCH, OffsetDateTime.parse(text, DUCK_TIME));
+            default -> throw new IllegalArgumentException("no bounds are kept of " + type);
+        };
+    }
+}

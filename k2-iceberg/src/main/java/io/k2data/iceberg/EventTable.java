@@ -1,0 +1,247 @@
+package io.k2data.iceberg;
+
+import io.k2data.api.FencedException;
+import io.k2data.api.K2Exception;
+import io.k2data.api.LogPartition;
+import io.k2data.api.UnreadableTableException;
+import io.k2data.api.event.EventType;
+import io.k2data.pipeline.PartitionState;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.iceberg.AppendFiles;
+import org.apache.iceberg.BaseTable;
+import org.apache.iceberg.DataFile;
+import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.Transaction;
+import org.apache.iceberg.UpdateProperties;
+import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.catalog.Namespace;
+import org.apache.iceberg.catalog.SupportsNamespaces;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.exceptions.AlreadyExistsException;
+import org.apache.iceberg.exceptions.NoSuchTableException;
+import org.apache.iceberg.util.SnapshotUtil;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One event type's Iceberg table: made, read, and moved by the commit protocol.
+ *
+ * <p>The protocol in short. A partition's whole state is one table property. A commit is one transaction, first the
+ * append, then the properties of the partitions that moved; so rows and offsets land together or not at all, and writers
+ * of other partitions merge. A compare-and-set keeps two writers of one partition apart: a validator of the append runs
+ * again on every rebase, and there the transaction's table shows the rebased parent's properties, so the whole old value
+ * is compared. A move of properties alone would have no such check, hence an empty append where there are no rows.
+ *
+ * <p>The validator never returns false. That would make Iceberg throw a {@code CleanableFailure} and delete files, among
+ * them, if the commit had landed after all, those of the committed snapshot. It throws exceptions of K2's own, which
+ * Iceberg passes through without cleaning.
+ *
+ * <p>Whatever fails otherwise is taken as unknown: the next attempt reads the table first, and finds its commit id there
+ * if the last one landed. Used by one thread at a time.
+ */
+final class EventTable {
+    private static final Logger LOG = LoggerFactory.getLogger(EventTable.class);
+    private static final Namespace NAMESPACE = Namespace.of("k2");
+
+    private final Table table;
+    private final VerifyingTableOperations operations;
+
+    private EventTable(Table table, VerifyingTableOperations operations) {
+        this.table = table;
+        this.operations = operations;
+    }
+
+    /** Opens the table, making it if it is not there. */
+    static EventTable open(Catalog catalog, EventType<?> type) {
+        TableIdentifier identifier = TableIdentifier.of(NAMESPACE, type.name());
+        TableLayout layout = new TableLayout(type);
+        try {
+            if (!catalog.tableExists(identifier)) {
+                if (catalog instanceof SupportsNamespaces namespaces && !namespaces.namespaceExists(NAMESPACE)) {
+                    try {
+                        namespaces.createNamespace(NAMESPACE);
+                    } catch (AlreadyExistsException e) {
+                        LOG.atDebug().log("another process made namespace {} first", NAMESPACE);
+                    }
+                }
+                try {
+                    layout.create(catalog, identifier);
+                } catch (AlreadyExistsException e) {
+                    LOG.atDebug().log("another process made table {} first", identifier);
+                }
+            }
+            Table loaded = catalog.loadTable(identifier);
+            if (!(loaded instanceof HasTableOperations holder)) {
+                throw new UnreadableTableException(
+                        "the catalog gives no table operations for " + identifier + "; K2 needs them to commit", null);
+            }
+            VerifyingTableOperations operations = new VerifyingTableOperations(holder.operations());
+            layout.check(identifier.toString(), operations.current());
+            return new EventTable(new BaseTable(operations, identifier.toString()), operations);
+        } catch (K2Exception e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new K2Exception.Retry("cannot open table " + identifier + ": " + e, e);
+        }
+    }
+
+    Table table() {
+        return table;
+    }
+
+    String name() {
+        return table.name();
+    }
+
+    /** Reads the table as it is now, and checks that its offsets belong to its rows. */
+    TableMetadata refresh() {
+        TableMetadata metadata;
+        try {
+            metadata = operations.refresh();
+        } catch (NoSuchTableException e) {
+            throw new UnreadableTableException("table " + name() + " is gone", e);
+        } catch (RuntimeException e) {
+            throw new K2Exception.Retry("cannot read table " + name() + ": " + e, e);
+        }
+        states(metadata).values().forEach(state -> state.checkLineage(name(), ancestors(metadata)));
+        return metadata;
+    }
+
+    Map<LogPartition, StoredState> states(TableMetadata metadata) {
+        return StoredState.readAll(name(), metadata.properties());
+    }
+
+    private static Iterable<Snapshot> ancestors(TableMetadata metadata) {
+        Snapshot current = metadata.currentSnapshot();
+        return current == null ? List.of() : SnapshotUtil.ancestorsOf(current.snapshotId(), metadata::snapshot);
+    }
+
+    /**
+     * Commits files and states together, or finds that an earlier attempt with the same id did.
+     *
+     * @param commitId the id, the same for every attempt at one generation
+     * @param files the data files, possibly none
+     * @param expected what the partitions' properties must still say, null where there must be none
+     * @param next the states to write
+     * @return the new states as they stand in the table
+     */
+    Map<LogPartition, StoredState> commit(
+            String commitId,
+            List<DataFile> files,
+            Map<LogPartition, StoredState> expected,
+            Collection<PartitionState> next) {
+        TableMetadata before = refresh();
+        if (landed(commitId, before.properties(), next)) {
+            return committed(before, next);
+        }
+        compare(commitId, expected, next, before.properties(), ancestors(before));
+
+        Transaction transaction = table.newTransaction();
+        try {
+            AppendFiles append = transaction.newAppend();
+            files.forEach(append::appendFile);
+            append.set("k2.commit", commitId);
+            append.validateWith(ancestors -> {
+                compare(commitId, expected, next, transaction.table().properties(), ancestors);
+                return true;
+            });
+            append.commit();
+            Snapshot staged = transaction.table().currentSnapshot();
+            Snapshot parent =
+                    staged.parentId() == null ? null : transaction.table().snapshot(staged.parentId());
+            long parentSequence = parent == null ? 0 : parent.sequenceNumber();
+            UpdateProperties properties = transaction.updateProperties();
+            for (PartitionState state : next) {
+                properties.set(
+                        StoredState.key(state.partition()),
+                        StoredState.write(state, commitId, staged.snapshotId(), parentSequence));
+            }
+            properties.commit();
+            transaction.commitTransaction();
+        } catch (AlreadyLanded e) {
+            LOG.atInfo().addKeyValue("commit", commitId).log("an earlier attempt of this commit landed");
+        } catch (K2Exception e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new K2Exception.Unknown("the outcome of a commit to " + name() + " is not known yet: " + e, e);
+        }
+        TableMetadata after = refresh();
+        if (!landed(commitId, after.properties(), next)) {
+            // Landed and already passed by another writer, or not landed: either way the state in hand is not the
+            // table's.
+            compare(commitId, expected, next, after.properties(), ancestors(after));
+            throw new K2Exception.Unknown("a commit to " + name() + " returned, but the table does not show it", null);
+        }
+        return committed(after, next);
+    }
+
+    private boolean landed(String commitId, Map<String, String> properties, Collection<PartitionState> next) {
+        return !next.isEmpty()
+                && next.stream().allMatch(state -> StoredState.find(name(), properties, state.partition())
+                        .filter(found -> found.commitId().equals(commitId))
+                        .isPresent());
+    }
+
+    private Map<LogPartition, StoredState> committed(TableMetadata metadata, Collection<PartitionState> next) {
+        Map<LogPartition, StoredState> result = new HashMap<>();
+        Map<LogPartition, StoredState> all = states(metadata);
+        for (PartitionState state : next) {
+            StoredState stored = all.get(state.partition());
+            if (stored != null) {
+                result.put(state.partition(), stored);
+            }
+        }
+        return result;
+    }
+
+    private void compare(
+            String commitId,
+            Map<LogPartition, StoredState> expected,
+            Collection<PartitionState> next,
+            Map<String, String> properties,
+            Iterable<Snapshot> ancestors) {
+        if (landed(commitId, properties, next)) {
+            throw new AlreadyLanded();
+        }
+        for (PartitionState state : next) {
+            StoredState old = expected.get(state.partition());
+            String found = properties.get(StoredState.key(state.partition()));
+            if (old == null ? found != null : !old.text().equals(found)) {
+                throw new FencedException(
+                        name() + ": " + state.partition() + " was moved by another writer: expected "
+                                + (old == null ? "no state" : old.text()) + ", found " + found,
+                        null);
+            }
+            if (old != null) {
+                old.checkLineage(name(), ancestors);
+            }
+        }
+    }
+
+    /**
+     * Forgets snapshots that are older than the table's properties keep, with the metadata files only they used. A
+     * failure is logged and left to the next time: it takes nothing from the table.
+     */
+    void expireSnapshots() {
+        try {
+            table.expireSnapshots().commit();
+        } catch (RuntimeException e) {
+            LOG.atWarn().setCause(e).log("could not expire snapshots of {}; will try again", name());
+        }
+    }
+
+    /** Leaves a transaction whose commit turns out to be in the table; not an error, and nothing to clean up. */
+    private static final class AlreadyLanded extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        AlreadyLanded() {
+            super("already landed", null, false, false);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+package io.k2data.iceberg;
+
+import io.k2data.api.Cut;
+import io.k2data.api.K2Exception;
+import io.k2data.api.View;
+import io.k2data.api.event.EventType;
+import io.k2data.pipeline.EventStore;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Properties;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.iceberg.catalog.Catalog;
+import org.duckdb.DuckDBConnection;
+
+/**
+ * One in-memory DuckDB and the Iceberg tables of one catalog: stores to write through, and views over all of them. Safe
+ * to use from several threads.
+ */
+public final class HybridEngine implements AutoCloseable {
+    private static final int RESOLVE_ATTEMPTS = 5;
+
+    private final Catalog catalog;
+    private final Path spool;
+    private final Duration viewMaxAge;
+    private final DuckDBConnection root;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final List<IcebergEventStore> stores = new ArrayList<>();
+    private boolean closed;
+
+    private HybridEngine(Catalog catalog, Path spool, Duration viewMaxAge, DuckDBConnection root) {
+        this.catalog = catalog;
+        this.spool = spool;
+        this.viewMaxAge = viewMaxAge;
+        this.root = root;
+    }
+
+    /**
+     * Opens an engine.
+     *
+     * @param catalog where the tables are; stays the caller's
+     * @param readable directories that hold the tables' files; SQL can read nothing outside them and the spool
+     * @param spool a directory for this engine alone, for files on their way to the table and for what DuckDB spills;
+     *     made if it is not there, emptied now and removed on close
+     * @param memoryLimitBytes the most memory that DuckDB takes
+     * @param viewMaxAge how long a view may be used; shorter than the table keeps snapshots
+     * @return the engine; the caller closes it
+     * @throws K2Exception.Stop if DuckDB cannot start or the spool cannot be made
+     */
+    public static HybridEngine open(
+            Catalog catalog, List<Path> readable, Path spool, long memoryLimitBytes, Duration viewMaxAge) {
+        Path absoluteSpool = spool.toAbsolutePath().normalize();
+        DuckDBConnection root = null;
+        try {
+            clear(absoluteSpool);
+            Files.createDirectories(absoluteSpool);
+            Properties settings = new Properties();
+            settings.setProperty("autoinstall_known_extensions", "false");
+            settings.setProperty("autoload_known_extensions", "false");
+            settings.setProperty("memory_limit", memoryLimitBytes + "B");
+            settings.setProperty(
+                    "temp_directory", absoluteSpool.resolve("spill").toString());
+            root = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:", settings);
+            List<Path> allowed = new ArrayList<>(readable);
+            allowed.add(absoluteSpool);
+            Sql.run(root, "set global TimeZone = 'UTC'");
+            Sql.run(
+                    root,
+                    "set global allowed_directories = ["
+                            + allowed.stream()
+                                    .map(path -> Sql.text(path.toAbsolutePath().normalize() + "/"))
+                                    .collect(Collectors.joining(", "))
+                            + "]");
+            Sql.run(root, "set global enable_external_access = false");
+            Sql.run(root, "create schema " + Segment.SCHEMA);
+            Sql.run(root, "set global lock_configuration = true");
+            return new HybridEngine(catalog, absoluteSpool, viewMaxAge, root);
+        } catch (SQLException | IOException e) {
+            close(root, e);
+            throw new K2Exception.Stop(
+                    "cannot start the query engine with spool " + absoluteSpool + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static void close(@org.jspecify.annotations.Nullable DuckDBConnection connection, Exception reason) {
+        if (connection != null) {
+            try {
+                connection.close();
+            } catch (SQLException e) {
+                reason.addSuppressed(e);
+            }
+        }
+    }
+
+    private static void clear(Path directory) throws IOException {
+        if (Files.exists(directory)) {
+            try (Stream<Path> below = Files.walk(directory)) {
+                for (Path path : below.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(path);
+                }
+            }
+        }
+    }
+
+    /**
+     * Opens the store of an event type, making its table if there is none. Views from now on have a relation for it.
+     *
+     * @param type the event type; one store each
+     * @return the store; the caller closes it
+     */
+    public EventStore store(EventType<?> type) {
+        EventTable table = EventTable.open(catalog, type);
+        EventTable reading = EventTable.open(catalog, type);
+        lock.lock();
+        try {
+            if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()))) {
+                throw new IllegalArgumentException("there is a store of " + type.name() + " already");
+            }
+            IcebergEventStore store = new IcebergEventStore(this, type, table, reading);
+            stores.add(store);
+            return store;
+        } catch (SQLException e) {
+            throw Sql.failed("opening the store of " + type.name(), e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Pins a cut over all open stores: the live side first, then the snapshots.
+     *
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if no consistent cut was found just now
+     * @throws K2Exception.Stop if a table cannot be answered from
+     */
+    public View view() {
+        K2Exception.Retry last = null;
+        for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
+            DuckDBConnection connection = null;
+            boolean pinned = false;
+            try {
+                connection = connect();
+                View view = pin(connection);
+                pinned = true;
+                return view;
+            } catch (K2Exception.Retry e) {
+                last = e;
+            } catch (SQLException e) {
+                throw Sql.failed("pinning a view", e);
+            } finally {
+                if (!pinned && connection != null) {
+                    try {
+                        connection.close();
+                    } catch (SQLException e) {
+                        throw Sql.failed("closing a view that was not pinned", e);
+                    }
+                }
+            }
+        }
+        throw new K2Exception.Retry("no consistent cut after " + RESOLVE_ATTEMPTS + " attempts", last);
+    }
+
+    private View pin(DuckDBConnection connection) throws SQLException {
+        Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
+        lock.lock();
+        try {
+            Sql.run(connection, "BEGIN");
+            for (IcebergEventStore store : stores) {
+                pins.put(store, store.pin(connection));
+            }
+        } finally {
+            lock.unlock();
+        }
+        Map<String, Cut.TableCut> cuts = new TreeMap<>();
+        for (Map.Entry<IcebergEventStore, IcebergEventStore.Pin> entry : pins.entrySet()) {
+            IcebergEventStore.Resolved resolved = entry.getKey().resolve(entry.getValue());
+            String name = entry.getKey().type().name();
+            Sql.run(connection, "create temp view " + Sql.name(name) + " as " + resolved.sql());
+            Long snapshotId = resolved.snapshotId();
+            cuts.put(
+                    name,
+                    new Cut.TableCut(
+                            snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
+        }
+        return new PinnedView(connection, new Cut(cuts), viewMaxAge);
+    }
+
+    Path spool() {
+        return spool;
+    }
+
+    DuckDBConnection connect() throws SQLException {
+        return root.duplicate();
+    }
+
+    void forget(IcebergEventStore store) {
+        stores.remove(store);
+    }
+
+    void rollback(DuckDBConnection connection) throws SQLException {
+        try {
+            Sql.run(connection, "ROLLBACK");
+        } catch (SQLException e) {
+            if (e.getMessage() == null || !e.getMessage().contains("no transaction is active")) {
+                throw e;
+            }
+        }
+    }
+
+    /** Runs a change of the segments while no view is between listing and pinning them. */
+    void locked(SqlAction action) {
+        lock.lock();
+        try {
+            action.run();
+        } catch (SQLException e) {
+            throw Sql.failed("changing segments", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Closes what is left open, and removes the spool. Views that are open fail from now on. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            List.copyOf(stores).forEach(IcebergEventStore::close);
+            root.close();
+            clear(spool);
+        } catch (SQLException e) {
+            throw Sql.failed("closing", e);
+        } catch (IOException e) {
+            throw new K2Exception.Retry("cannot remove the spool " + spool, e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Something to do with DuckDB. */
+    @FunctionalInterface
+    interface SqlAction {
+        /** Does it. */
+        void run() throws SQLException;
+    }
+}

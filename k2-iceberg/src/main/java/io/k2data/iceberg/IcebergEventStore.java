@@ -1,0 +1,347 @@
+package io.k2data.iceberg;
+
+import io.k2data.api.Cut.PartitionCut;
+import io.k2data.api.K2Exception;
+import io.k2data.api.LogPartition;
+import io.k2data.api.StreamKey;
+import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.event.Column;
+import io.k2data.api.event.EventType;
+import io.k2data.pipeline.EventStore;
+import io.k2data.pipeline.PartitionState;
+import io.k2data.pipeline.Row;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.TableMetadata;
+import org.duckdb.DuckDBConnection;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One table's rows: those not committed in DuckDB segments, the others in Iceberg.
+ *
+ * <p>Which thread touches what: the ingest thread owns {@code writer} and the open segment; the committer thread owns
+ * {@code sealer} and {@code table}; views come from any thread, through {@code reading} and connections of their own. The
+ * list of segments is shared, guarded by the engine's lock, so that no segment is dropped between the moment a view lists
+ * it and the moment the view's transaction has pinned it.
+ */
+final class IcebergEventStore implements EventStore {
+    private static final int COMMITS_PER_EXPIRY = 50;
+
+    private final HybridEngine engine;
+    private final EventType<?> type;
+    private final TableLayout layout;
+    private final EventTable table;
+    private final EventTable reading;
+    private final DataFileWriter files;
+    private final DuckDBConnection writer;
+    private final DuckDBConnection sealer;
+
+    /** Segments whose rows are not known to be in the table, oldest first; the last is open. Guarded by the engine. */
+    private final List<Segment> segments = new ArrayList<>();
+
+    /** What the table's properties said when they were last read or written. Committer thread, or no commit under way. */
+    private final Map<LogPartition, StoredState> stored = new HashMap<>();
+
+    private @Nullable Planned planned;
+    private long generations;
+    private long commits;
+
+    IcebergEventStore(HybridEngine engine, EventType<?> type, EventTable table, EventTable reading)
+            throws SQLException {
+        this.engine = engine;
+        this.type = type;
+        this.layout = new TableLayout(type);
+        this.table = table;
+        this.reading = reading;
+        this.files = new DataFileWriter(table.table(), layout, engine.spool());
+        this.writer = engine.connect();
+        this.sealer = engine.connect();
+    }
+
+    EventType<?> type() {
+        return type;
+    }
+
+    @Override
+    public Map<LogPartition, PartitionState> load() {
+        stored.clear();
+        stored.putAll(table.states(table.refresh()));
+        Map<LogPartition, PartitionState> states = new TreeMap<>();
+        stored.forEach((partition, state) -> states.put(partition, state.state()));
+        return states;
+    }
+
+    @Override
+    public void begin(Map<LogPartition, Long> from) {
+        engine.locked(() -> {
+            dropSegments();
+            segments.add(Segment.create(writer, layout, type.name(), generations++, from));
+        });
+    }
+
+    private void dropSegments() throws SQLException {
+        // A transaction that failed half-way is still open on the writer's connection.
+        engine.rollback(writer);
+        for (Segment segment : segments) {
+            segment.drop(writer);
+        }
+        segments.clear();
+    }
+
+    @Override
+    public void append(List<Row> rows, Map<LogPartition, Long> liveEnds) {
+        try {
+            open().append(writer, rows, liveEnds);
+        } catch (SQLException e) {
+            throw Sql.failed("appending rows of " + type.name(), e);
+        }
+    }
+
+    private Segment open() {
+        if (segments.isEmpty()) {
+            throw new IllegalStateException("begin() comes first");
+        }
+        return segments.get(segments.size() - 1);
+    }
+
+    @Override
+    public long liveBytes() {
+        try (Statement statement = writer.createStatement();
+                ResultSet result =
+                        statement.executeQuery("select sum(memory_usage_bytes)::BIGINT from duckdb_memory()")) {
+            result.next();
+            return result.getLong(1);
+        } catch (SQLException e) {
+            throw Sql.failed("asking for its memory", e);
+        }
+    }
+
+    @Override
+    public Generation seal(Collection<PartitionState> states) {
+        Segment sealed = open();
+        try {
+            sealed.seal(writer, states);
+        } catch (SQLException e) {
+            throw Sql.failed("sealing a segment of " + type.name(), e);
+        }
+        engine.locked(
+                () -> segments.add(Segment.create(writer, layout, type.name(), generations++, sealed.liveEnds())));
+        return sealed;
+    }
+
+    @Override
+    public void commit(Generation generation) {
+        Segment segment = (Segment) generation;
+        List<org.apache.iceberg.DataFile> dataFiles;
+        try {
+            dataFiles = segment.files(sealer, files);
+        } catch (SQLException e) {
+            throw Sql.failed("writing Parquet of " + type.name(), e);
+        }
+        stored.putAll(table.commit(segment.commitId(), dataFiles, stored, segment.states()));
+        engine.locked(() -> {
+            segments.remove(segment);
+            segment.drop(sealer);
+        });
+        if (++commits % COMMITS_PER_EXPIRY == 0) {
+            table.expireSnapshots();
+        }
+    }
+
+    @Override
+    public void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
+        TableMetadata metadata = table.refresh();
+        String history = HistoryFiles.select(layout, metadata.schema(), HistoryFiles.plan(table.table(), metadata));
+        String inPartition = " from (" + history + ") where kafka_partition = " + partition.partition();
+        String id = type.idColumns().isEmpty() ? "" : ", " + Sql.names(names(type.idColumns()));
+        String sequence =
+                type.sequenceColumn().map(column -> Sql.name(column.name())).orElse("null::BIGINT");
+        try (Statement statement = writer.createStatement();
+                ResultSet row = statement.executeQuery("select venue, symbol, kafka_offset, epoch_ms(kafka_time), "
+                        + sequence + id + inPartition + " and epoch_ms(kafka_time) >= (select max(epoch_ms(kafka_time))"
+                        + inPartition + ") - " + horizonMillis + " order by kafka_offset")) {
+            while (row.next()) {
+                long number = row.getLong(5);
+                Long sequenceNumber = row.wasNull() ? null : number;
+                Object found = null;
+                for (int i = 0; i < type.idColumns().size() && found == null; i++) {
+                    found = row.getObject(6 + i);
+                }
+                visitor.row(
+                        new StreamKey(row.getString(1), row.getString(2)),
+                        found,
+                        sequenceNumber,
+                        row.getLong(3),
+                        row.getLong(4));
+            }
+        } catch (SQLException e) {
+            throw Sql.failed("reading ids of " + type.name() + " back", e);
+        }
+    }
+
+    private static List<String> names(List<Column> columns) {
+        return columns.stream().map(Column::name).toList();
+    }
+
+    @Override
+    public Optional<DedupVerdict.Duplicate> sighting(
+            LogPartition partition, StreamKey stream, Object id, long offset, long logTimeMillis, long windowMillis) {
+        Column column = type.idColumns().stream()
+                .filter(candidate ->
+                        (candidate.type() instanceof io.k2data.api.event.ColumnType.Text) == (id instanceof String))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no id column of " + type.name() + " holds " + id));
+        try (DuckDBConnection connection = engine.connect()) {
+            Sql.run(connection, "BEGIN");
+            Pin pin = pin(connection);
+            Resolved resolved = resolve(pin);
+            try (PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
+                    + resolved.sql() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
+                    + Sql.name(column.name())
+                    + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
+                statement.setInt(1, partition.partition());
+                statement.setString(2, stream.venue());
+                statement.setString(3, stream.symbol());
+                statement.setObject(4, id);
+                statement.setLong(5, offset);
+                statement.setLong(6, logTimeMillis - windowMillis);
+                statement.setLong(7, logTimeMillis + windowMillis);
+                try (ResultSet result = statement.executeQuery()) {
+                    result.next();
+                    long found = result.getLong(1);
+                    return result.wasNull()
+                            ? Optional.empty()
+                            : Optional.of(new DedupVerdict.Duplicate(partition.partition(), found));
+                }
+            }
+        } catch (SQLException e) {
+            throw Sql.failed("looking for an id of " + type.name(), e);
+        }
+    }
+
+    /**
+     * Pins the live side: lists the segments and reads their ends. The first read is what pins in DuckDB, BEGIN alone
+     * does not. The caller holds the engine's lock, or is the ingest thread, which alone drops and makes segments while
+     * it asks.
+     */
+    Pin pin(Connection connection) throws SQLException {
+        List<String> relations = new ArrayList<>();
+        Map<Integer, Long> starts = new TreeMap<>();
+        Map<Integer, Long> ends = new TreeMap<>();
+        for (Segment segment : segments) {
+            relations.add(segment.rowRelation());
+            try (Statement statement = connection.createStatement();
+                    ResultSet result = statement.executeQuery("select kafka_partition, min(next_offset),"
+                            + " max(next_offset) from " + segment.progressRelation() + " group by kafka_partition")) {
+                while (result.next()) {
+                    starts.merge(result.getInt(1), result.getLong(2), Math::min);
+                    ends.merge(result.getInt(1), result.getLong(3), Math::max);
+                }
+            }
+        }
+        return new Pin(relations, starts, ends);
+    }
+
+    /**
+     * Finds the snapshot to put under a pinned live side, after it was pinned: then history can only reach further than
+     * live begins, never less far. Any thread.
+     */
+    Resolved resolve(Pin pin) {
+        synchronized (reading) {
+            TableMetadata metadata = reading.refresh();
+            Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
+            Map<Integer, Long> tableOffsets = new TreeMap<>();
+            reading.states(metadata).values().stream()
+                    .map(StoredState::state)
+                    .sorted(Comparator.comparing(PartitionState::partition))
+                    .forEach(state -> {
+                        int number = state.partition().partition();
+                        long tableOffset = state.next().offset();
+                        long start = pin.starts().getOrDefault(number, tableOffset);
+                        if (start > tableOffset) {
+                            throw new K2Exception.Retry(
+                                    "live rows of " + state.partition() + " begin at " + start
+                                            + ", but the table ends at " + tableOffset,
+                                    null);
+                        }
+                        tableOffsets.put(number, tableOffset);
+                        cut.put(
+                                state.partition(),
+                                new PartitionCut(
+                                        state.startOffset(),
+                                        tableOffset,
+                                        Math.max(tableOffset, pin.ends().getOrDefault(number, tableOffset))));
+                    });
+            pin.starts().keySet().stream()
+                    .filter(number -> !tableOffsets.containsKey(number))
+                    .findFirst()
+                    .ifPresent(number -> {
+                        throw new K2Exception.Retry(
+                                "partition " + number + " has live rows, but table " + reading.name()
+                                        + " has no offset of it",
+                                null);
+                    });
+            Snapshot snapshot = metadata.currentSnapshot();
+            String history = HistoryFiles.select(layout, metadata.schema(), plannedFiles(metadata));
+            return new Resolved(
+                    snapshot == null ? null : snapshot.snapshotId(),
+                    cut,
+                    Seam.union(history, layout, pin.relations(), tableOffsets));
+        }
+    }
+
+    private List<String> plannedFiles(TableMetadata metadata) {
+        Snapshot snapshot = metadata.currentSnapshot();
+        long id = snapshot == null ? -1 : snapshot.snapshotId();
+        Planned known = planned;
+        if (known == null || known.snapshotId() != id) {
+            known = new Planned(id, HistoryFiles.plan(reading.table(), metadata));
+            planned = known;
+        }
+        return known.files();
+    }
+
+    @Override
+    public void close() {
+        engine.locked(() -> {
+            dropSegments();
+            writer.close();
+            sealer.close();
+            engine.forget(this);
+        });
+    }
+
+    /** The files of a snapshot; a snapshot never changes. */
+    private record Planned(long snapshotId, List<String> files) {}
+
+    /**
+     * The live side as one DuckDB transaction sees it.
+     *
+     * @param relations the segments' row tables, quoted
+     * @param starts by partition, where live rows begin
+     * @param ends by partition, the next offset after those read
+     */
+    record Pin(List<String> relations, Map<Integer, Long> starts, Map<Integer, Long> ends) {}
+
+    /**
+     * A pinned live side with the history under it.
+     *
+     * @param snapshotId the snapshot, or null if there is none yet
+     * @param cut by partition
+     * @param sql a query for all rows of the cut
+     */
+    record Resolved(@Nullable Long snapshotId, Map<LogPartition, PartitionCut> cut, String sql) {}
+}

@@ -1,0 +1,209 @@
+package io.k2data.iceberg;
+
+import io.k2data.api.K2Exception;
+import io.k2data.api.LogPartition;
+import io.k2data.api.event.Column;
+import io.k2data.api.event.ColumnType;
+import io.k2data.pipeline.EventStore;
+import io.k2data.pipeline.PartitionState;
+import io.k2data.pipeline.Row;
+import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.apache.iceberg.DataFile;
+import org.duckdb.DuckDBAppender;
+import org.duckdb.DuckDBConnection;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rows of one generation, in two DuckDB tables: the rows, and how far each partition has been read. Both move in one
+ * transaction, so that a reader sees rows and live end together. It is what live queries read, and what becomes Parquet.
+ *
+ * <p>Filled by the ingest thread; read by the committer thread once it is sealed.
+ */
+final class Segment implements EventStore.Generation {
+    static final String SCHEMA = "k2_live";
+
+    private final TableLayout layout;
+    private final String rowTable;
+    private final String progressTable;
+    private final String commitId = UUID.randomUUID().toString();
+    private final Map<LogPartition, Long> rowsByPartition = new TreeMap<>();
+    private final Map<LogPartition, Long> liveEnds = new HashMap<>();
+    private @Nullable DuckDBAppender appender;
+    private Collection<PartitionState> states = List.of();
+    private @Nullable List<DataFile> files;
+
+    private Segment(TableLayout layout, String rowTable, String progressTable) {
+        this.layout = layout;
+        this.rowTable = rowTable;
+        this.progressTable = progressTable;
+    }
+
+    /** Makes the two tables and notes where the segment begins. */
+    static Segment create(
+            DuckDBConnection connection, TableLayout layout, String event, long number, Map<LogPartition, Long> from)
+            throws SQLException {
+        String rowTable = event + "_" + number;
+        String progressTable = rowTable + "_progress";
+        Segment segment = new Segment(layout, rowTable, progressTable);
+        Sql.run(
+                connection,
+                "create table " + segment.rowRelation()
+                        + layout.columns().stream()
+                                .map(column -> Sql.name(column.name()) + " " + TableLayout.duckType(column.type())
+                                        + (column.required() ? " not null" : ""))
+                                .collect(Collectors.joining(", ", " (", ")")));
+        Sql.run(
+                connection,
+                "create table " + segment.progressRelation()
+                        + " (kafka_partition integer not null, next_offset bigint not null)");
+        segment.moveEnds(connection, from);
+        segment.appender = connection.createAppender(SCHEMA, rowTable);
+        return segment;
+    }
+
+    String rowRelation() {
+        return SCHEMA + "." + Sql.name(rowTable);
+    }
+
+    String progressRelation() {
+        return SCHEMA + "." + Sql.name(progressTable);
+    }
+
+    String commitId() {
+        return commitId;
+    }
+
+    Map<LogPartition, Long> liveEnds() {
+        return liveEnds;
+    }
+
+    @Override
+    public long rows() {
+        return rowsByPartition.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    @Override
+    public Collection<PartitionState> states() {
+        return states;
+    }
+
+    /** Adds rows and moves live ends in one transaction. After a failure the segment must not be used again. */
+    void append(DuckDBConnection connection, List<Row> rows, Map<LogPartition, Long> ends) throws SQLException {
+        DuckDBAppender open = appender;
+        if (open == null) {
+            throw new IllegalStateException("segment " + rowTable + " is sealed");
+        }
+        // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not.
+        Sql.run(connection, "BEGIN");
+        for (Row row : rows) {
+            appendRow(open, row);
+            rowsByPartition.merge(row.partition(), 1L, Long::sum);
+        }
+        open.flush();
+        moveEnds(connection, ends);
+        Sql.run(connection, "COMMIT");
+    }
+
+    private void moveEnds(Connection connection, Map<LogPartition, Long> ends) throws SQLException {
+        if (!ends.isEmpty()) {
+            Sql.run(
+                    connection,
+                    "insert into " + progressRelation() + " values "
+                            + ends.entrySet().stream()
+                                    .map(end -> "(" + end.getKey().partition() + ", " + end.getValue() + ")")
+                                    .collect(Collectors.joining(", ")));
+            liveEnds.putAll(ends);
+        }
+    }
+
+    private void appendRow(DuckDBAppender open, Row row) throws SQLException {
+        open.beginRow();
+        @Nullable Object[] values = row.values();
+        List<Column> columns = layout.columns();
+        for (int i = 0; i < values.length; i++) {
+            append(open, columns.get(i), values[i]);
+        }
+        open.appendEpochMicros(row.ingestionTimeMicros());
+        open.append(row.partition().partition());
+        open.append(row.offset());
+        open.appendEpochMicros(row.logTimeMillis() * 1000);
+        open.endRow();
+    }
+
+    private static void append(DuckDBAppender open, Column column, @Nullable Object value) throws SQLException {
+        if (value == null) {
+            open.appendNull();
+        } else if (column.type() instanceof ColumnType.Text) {
+            open.append((String) value);
+        } else if (column.type() instanceof ColumnType.Int64) {
+            open.append((long) (Long) value);
+        } else if (column.type() instanceof ColumnType.Int32) {
+            open.append((int) (Integer) value);
+        } else if (column.type() instanceof ColumnType.Decimal) {
+            open.append((BigDecimal) value);
+        } else if (column.type() instanceof ColumnType.Timestamp) {
+            Instant time = (Instant) value;
+            open.appendEpochMicros(
+                    Math.addExact(Math.multiplyExact(time.getEpochSecond(), 1_000_000L), time.getNano() / 1000));
+        } else if (column.type() instanceof ColumnType.TextList) {
+            open.append((Collection<?>) value);
+        } else {
+            throw new IllegalArgumentException("unknown column type " + column.type());
+        }
+    }
+
+    /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
+    void seal(Connection connection, Collection<PartitionState> sealedWith) throws SQLException {
+        closeAppender();
+        states = List.copyOf(sealedWith);
+        Map<Integer, Long> found = new HashMap<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(
+                        "select kafka_partition, count(*) from " + rowRelation() + " group by kafka_partition")) {
+            while (result.next()) {
+                found.put(result.getInt(1), result.getLong(2));
+            }
+        }
+        Map<Integer, Long> given = new HashMap<>();
+        rowsByPartition.forEach((partition, rows) -> given.merge(partition.partition(), rows, Long::sum));
+        // DuckDB once committed nothing after running out of memory, and said nothing.
+        if (!found.equals(given)) {
+            throw new K2Exception.Retry(
+                    "segment " + rowTable + " holds rows by partition " + found + ", but was given " + given, null);
+        }
+    }
+
+    /** Writes the rows as Parquet, once; later calls give the same files. */
+    List<DataFile> files(Connection connection, DataFileWriter writer) throws SQLException {
+        if (files == null) {
+            files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, rowRelation(), rows());
+        }
+        return files;
+    }
+
+    void drop(Connection connection) throws SQLException {
+        closeAppender();
+        Sql.run(connection, "drop table if exists " + rowRelation());
+        Sql.run(connection, "drop table if exists " + progressRelation());
+    }
+
+    private void closeAppender() throws SQLException {
+        if (appender != null) {
+            DuckDBAppender closing = appender;
+            appender = null;
+            closing.close();
+        }
+    }
+}
