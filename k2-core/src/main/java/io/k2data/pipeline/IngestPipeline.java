@@ -1,0 +1,875 @@
+package io.k2data.pipeline;
+
+import io.k2data.api.FencedException;
+import io.k2data.api.FreshnessException;
+import io.k2data.api.K2Exception;
+import io.k2data.api.LogOffset;
+import io.k2data.api.LogPartition;
+import io.k2data.api.PartitionContext;
+import io.k2data.api.StreamKey;
+import io.k2data.api.TopicRecreatedException;
+import io.k2data.api.dedup.DedupBatch;
+import io.k2data.api.dedup.Deduplicator;
+import io.k2data.api.dedup.DeduplicatorFactory;
+import io.k2data.api.event.EventType;
+import io.k2data.api.sequence.SequenceBatch;
+import io.k2data.api.sequence.SequenceTracker;
+import io.k2data.api.sequence.SequenceTrackerFactory;
+import io.k2data.api.sequence.SequenceVerdict;
+import io.k2data.api.sequence.StreamLedger;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.io.IOException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes one topic into one table: reads, decodes, checks, judges, stores, and commits rows together with offsets.
+ *
+ * <p>Two threads. The <em>ingest</em> thread reads the log and owns everything a record passes through; the
+ * <em>committer</em> thread turns sealed generations into commits. They meet at a bounded queue: when it is full,
+ * reading pauses. Whatever goes wrong that time may heal, the pipeline reads the table again and goes on from its
+ * offsets, as after a crash; so there is one way back, and it is walked often. What time cannot heal stops it, and
+ * {@link #health} says why.
+ *
+ * <p>Public methods may be called by any thread.
+ *
+ * @param <T> the class of a decoded event
+ */
+public final class IngestPipeline<T> implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(IngestPipeline.class);
+    private static final Duration POLL = Duration.ofMillis(50);
+    private static final long MEMORY_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    private static final long FIRST_BACKOFF_MILLIS = 200;
+    private static final long LAST_BACKOFF_MILLIS = 10_000;
+    private static final long MICROS_PER_DAY = 86_400_000_000L;
+    private static final int REBUILD_BATCH = 4096;
+    private static final int START_ATTEMPTS = 5;
+
+    private final EventType<T> type;
+    private final EventDecoder<T> decoder;
+    private final EventLog log;
+    private final EventStore store;
+    private final SequenceTrackerFactory trackers;
+    private final DeduplicatorFactory deduplicators;
+    private final PipelineSettings settings;
+    private final Clock clock;
+    private final RowChecker<T> checker;
+    private final Judge<T> judge;
+    private final Committer committer;
+    private final Thread thread;
+    private final Timer commitTimer;
+    private final Counter fenced;
+    private final Counter retried;
+    private final Map<Class<?>, Counter> sequenceCounters = new HashMap<>();
+
+    /** Guards what other threads look at: health, live ends, committed states. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    private final Condition moved = lock.newCondition();
+    private final Map<LogPartition, Long> liveEnds = new TreeMap<>();
+    private final Map<LogPartition, PartitionState> committed = new TreeMap<>();
+    private final Queue<FutureTask<?>> questions = new ConcurrentLinkedQueue<>();
+    private Health health = new Health(Health.Status.NEW, null);
+    private K2Exception.@Nullable Stop stopped;
+    private volatile boolean closing;
+    private volatile boolean partitionsMayHaveGrown;
+    private volatile long lagRecords;
+    private volatile long liveBytes;
+
+    // Ingest thread only.
+    private final Map<LogPartition, PartitionWork> work = new TreeMap<>();
+    private final List<Row> rows = new ArrayList<>();
+    private final Map<LogPartition, Long> newEnds = new HashMap<>();
+    private final Set<Long> days = new HashSet<>();
+    private long generationRows;
+    private long generationBytes;
+    private long generationSinceNanos;
+    private long memoryCheckedNanos;
+
+    /**
+     * Makes a pipeline; {@link #start} sets it going. It closes the log and the store when it is closed.
+     *
+     * @param type the event type
+     * @param decoder makes events of records
+     * @param log the topic
+     * @param store the table
+     * @param trackers opens sequence trackers, one per partition
+     * @param deduplicators opens deduplicators, one per partition
+     * @param settings how to cut generations
+     * @param meters where meters are registered
+     * @param clock tells the ingestion time of rows
+     */
+    public IngestPipeline(
+            EventType<T> type,
+            EventDecoder<T> decoder,
+            EventLog log,
+            EventStore store,
+            SequenceTrackerFactory trackers,
+            DeduplicatorFactory deduplicators,
+            PipelineSettings settings,
+            MeterRegistry meters,
+            Clock clock) {
+        this.type = type;
+        this.decoder = decoder;
+        this.log = log;
+        this.store = store;
+        this.trackers = trackers;
+        this.deduplicators = deduplicators;
+        this.settings = settings;
+        this.clock = clock;
+        this.checker = new RowChecker<>(type, settings);
+        this.judge = new Judge<>(type, store, deduplicators.window().toMillis(), this::count);
+        this.committer = new Committer(
+                "k2-commit-" + type.name(), settings.pendingGenerations(), this::commitOnce, this::onCommitTrouble);
+        this.thread = new Thread(this::run, "k2-ingest-" + type.name());
+        this.thread.setDaemon(true);
+        this.commitTimer = Timer.builder("k2.commit.duration")
+                .description("time from a sealed generation to its commit")
+                .tag("table", type.name())
+                .register(meters);
+        this.fenced = counter(meters, "fenced");
+        this.retried = counter(meters, "retried");
+        registerMeters(meters);
+    }
+
+    private Counter counter(MeterRegistry meters, String outcome) {
+        return Counter.builder("k2.commit.failures")
+                .description("commits that did not go through at once")
+                .tag("table", type.name())
+                .tag("outcome", outcome)
+                .register(meters);
+    }
+
+    private void registerMeters(MeterRegistry meters) {
+        Map<String, ToDoubleFunction<Tally>> outcomes = Map.of(
+                "consumed", Tally::consumed,
+                "stored", Tally::stored,
+                "duplicate", Tally::duplicate,
+                "rejected", Tally::rejected,
+                "deferred", Tally::deferred,
+                "lost", Tally::lost,
+                "skipped", Tally::skipped);
+        outcomes.forEach((outcome, value) -> FunctionCounter.builder(
+                        "k2.records", this, pipeline -> value.applyAsDouble(pipeline.committedTally()))
+                .description("records by what became of them, committed; consumed is the sum of the others but skipped")
+                .tag("table", type.name())
+                .tag("outcome", outcome)
+                .register(meters));
+        Map.of(
+                        SequenceVerdict.Gap.class, "gap",
+                        SequenceVerdict.Late.class, "late",
+                        SequenceVerdict.Duplicate.class, "duplicate",
+                        SequenceVerdict.Reset.class, "reset")
+                .forEach((verdict, name) -> sequenceCounters.put(
+                        verdict,
+                        Counter.builder("k2.sequence.verdicts")
+                                .description("sequence numbers that were not in order")
+                                .tag("table", type.name())
+                                .tag("verdict", name)
+                                .register(meters)));
+        Gauge.builder("k2.lag.records", this, pipeline -> pipeline.lagRecords)
+                .description("records in the log not read yet, as of the last commit")
+                .tag("table", type.name())
+                .register(meters);
+        Gauge.builder("k2.live.bytes", this, pipeline -> pipeline.liveBytes)
+                .description("memory of rows not committed yet")
+                .baseUnit("bytes")
+                .tag("table", type.name())
+                .register(meters);
+        Gauge.builder("k2.healthy", this, pipeline -> pipeline.health().status() == Health.Status.RUNNING ? 1 : 0)
+                .description("1 while reading and committing")
+                .tag("table", type.name())
+                .register(meters);
+    }
+
+    private void count(SequenceVerdict verdict) {
+        Counter counter = sequenceCounters.get(verdict.getClass());
+        if (counter != null) {
+            counter.increment();
+        }
+    }
+
+    /**
+     * Reads the table, makes it if there is none, commits the start offsets of partitions it does not know, and begins
+     * to read. Blocks until that is done; after it, queries see what was committed before.
+     *
+     * @throws K2Exception if the log or the table cannot be reached, or cannot be used; nothing runs then
+     */
+    public void start() {
+        lock.lock();
+        try {
+            if (health.status() != Health.Status.NEW) {
+                throw new IllegalStateException("an ingest is started once");
+            }
+            health = new Health(Health.Status.RUNNING, null);
+        } finally {
+            lock.unlock();
+        }
+        boolean started = false;
+        try {
+            committer.start();
+            loadFirst();
+            started = true;
+        } finally {
+            if (!started) {
+                setHealth(Health.Status.FAILED, "did not start");
+                closing = true;
+                committer.close(Duration.ofSeconds(1));
+                release();
+            }
+        }
+        thread.start();
+    }
+
+    /**
+     * Returns how the ingest is.
+     *
+     * @return status and cause
+     */
+    public Health health() {
+        lock.lock();
+        try {
+            return health;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Returns what is in the table, by partition.
+     *
+     * @return states as last committed, in order of partition
+     */
+    public Map<LogPartition, PartitionState> committed() {
+        lock.lock();
+        try {
+            return new TreeMap<>(committed);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Returns the sum of the committed tallies of all partitions.
+     *
+     * @return the sum
+     */
+    public Tally committedTally() {
+        lock.lock();
+        try {
+            Tally sum = Tally.ZERO;
+            for (PartitionState state : committed.values()) {
+                sum = sum.plus(state.tally());
+            }
+            return sum;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Returns what sequence tracking knows of every stream, as of the last record read. Waits for the ingest thread to
+     * come round, milliseconds as a rule.
+     *
+     * @return one entry per stream and partition, in order of stream
+     * @throws K2Exception.Retry if the ingest is not running
+     */
+    public List<StreamLedger> streams() {
+        return ask(() -> {
+            List<StreamLedger> all = new ArrayList<>();
+            work.values().forEach(partition -> all.addAll(partition.tracker.ledger()));
+            all.sort((a, b) -> a.stream().compareTo(b.stream()));
+            return all;
+        });
+    }
+
+    private <R> R ask(java.util.concurrent.Callable<R> question) {
+        FutureTask<R> task = new FutureTask<>(question);
+        questions.add(task);
+        log.wakeup();
+        try {
+            while (true) {
+                try {
+                    return task.get(100, TimeUnit.MILLISECONDS);
+                } catch (java.util.concurrent.TimeoutException e) {
+                    if (!thread.isAlive()) {
+                        throw new K2Exception.Retry("the ingest of " + type.name() + " is not running", e);
+                    }
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new K2Exception.Retry("interrupted", e);
+        } catch (ExecutionException e) {
+            throw new K2Exception.Retry("the ingest of " + type.name() + " could not answer", e.getCause());
+        }
+    }
+
+    /**
+     * Waits until every record is visible that the log had acknowledged when this was called.
+     *
+     * @param deadline the longest wait
+     * @throws FreshnessException if that took longer; it names the partitions that lag
+     * @throws K2Exception.Stop if the ingest has stopped, with the cause
+     */
+    public void awaitNow(Duration deadline) {
+        long deadlineNanos = System.nanoTime() + deadline.toNanos();
+        Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
+        lock.lock();
+        try {
+            if (!liveEnds.keySet().containsAll(bounds.keySet())) {
+                partitionsMayHaveGrown = true;
+                log.wakeup();
+            }
+            while (true) {
+                if (stopped != null) {
+                    throw stopped;
+                }
+                if (health.status() == Health.Status.CLOSED || health.status() == Health.Status.NEW) {
+                    throw new K2Exception.Retry("the ingest of " + type.name() + " is not running", null);
+                }
+                String behind = bounds.entrySet().stream()
+                        .filter(entry -> liveEnds.getOrDefault(entry.getKey(), -1L)
+                                < entry.getValue().stableEnd())
+                        .limit(8)
+                        .map(entry -> entry.getKey() + " read to "
+                                + liveEnds.getOrDefault(entry.getKey(), -1L) + " of "
+                                + entry.getValue().stableEnd())
+                        .collect(Collectors.joining(", "));
+                if (behind.isEmpty()) {
+                    return;
+                }
+                long left = deadlineNanos - System.nanoTime();
+                if (left <= 0) {
+                    throw new FreshnessException(
+                            type.name() + " was not up to date within " + deadline + ": " + behind
+                                    + (health.cause() == null ? "" : "; " + health.cause()),
+                            null);
+                }
+                long unused = moved.awaitNanos(left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new K2Exception.Retry("interrupted while waiting for " + type.name(), e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Throws what stopped the ingest, if something did; a view must not answer from a table it cannot trust. */
+    public void requireNotStopped() {
+        lock.lock();
+        try {
+            if (stopped != null) {
+                throw stopped;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Commits what was read and closes, waiting at most a minute. */
+    @Override
+    public void close() {
+        close(Duration.ofMinutes(1));
+    }
+
+    /**
+     * Stops reading, commits what was read, and closes log and store. What could not be committed in time is read again
+     * after the next start. Closing twice does nothing.
+     *
+     * @param timeout the longest wait
+     */
+    public void close(Duration timeout) {
+        long deadline = System.nanoTime() + timeout.toNanos();
+        boolean first;
+        lock.lock();
+        try {
+            first = !closing;
+            closing = true;
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (thread.isAlive()) {
+            log.wakeup();
+            try {
+                thread.join(Math.max(1, timeout.toMillis()));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        if (first) {
+            Duration left = Duration.ofNanos(Math.max(1_000_000, deadline - System.nanoTime()));
+            if (health().status() != Health.Status.NEW) {
+                committer.close(left);
+            }
+            release();
+            lock.lock();
+            try {
+                health = new Health(Health.Status.CLOSED, health.cause());
+                moved.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private void release() {
+        work.values().forEach(PartitionWork::close);
+        work.clear();
+        try (log) {
+            store.close();
+        }
+    }
+
+    // ---------------------------------------------------------------- ingest thread
+
+    private void run() {
+        long backoff = FIRST_BACKOFF_MILLIS;
+        boolean reload = false;
+        while (!closing) {
+            try {
+                if (reload) {
+                    committer.reset();
+                    load();
+                    reload = false;
+                    setHealth(Health.Status.RUNNING, null);
+                }
+                step();
+                backoff = FIRST_BACKOFF_MILLIS;
+            } catch (K2Exception.Stop e) {
+                stop(e);
+                return;
+            } catch (FencedException e) {
+                fenced.increment();
+                LOG.atWarn().setCause(e).log("{}: another writer was first; reading the table again", type.name());
+                reload = true;
+            } catch (RuntimeException e) {
+                LOG.atWarn().setCause(e).log("{}: trouble; going back to what the table holds", type.name());
+                setHealth(Health.Status.RETRYING, e.toString());
+                reload = true;
+                pause(backoff);
+                backoff = Math.min(LAST_BACKOFF_MILLIS, backoff * 2);
+            }
+        }
+        if (!reload) {
+            finish();
+        }
+    }
+
+    private void finish() {
+        try {
+            seal();
+            if (!committer.drain(Duration.ofMinutes(1))) {
+                LOG.atWarn().log("{}: closed before the last commit went through", type.name());
+            }
+        } catch (RuntimeException e) {
+            LOG.atWarn().setCause(e).log("{}: the last commit did not go through; it will be read again", type.name());
+        }
+    }
+
+    private void stop(K2Exception.Stop cause) {
+        LOG.atError().setCause(cause).log("{}: stopped", type.name());
+        lock.lock();
+        try {
+            stopped = cause;
+            health = new Health(Health.Status.FAILED, cause.getMessage());
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void setHealth(Health.Status status, @Nullable String cause) {
+        lock.lock();
+        try {
+            health = new Health(status, cause);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void pause(long millis) {
+        long left = TimeUnit.MILLISECONDS.toNanos(millis);
+        lock.lock();
+        try {
+            while (left > 0 && !closing) {
+                left = moved.awaitNanos(left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Several writers that start on a new table at once race for its first commit; those who lose read it again. */
+    private void loadFirst() {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                load();
+                return;
+            } catch (FencedException e) {
+                fenced.increment();
+                if (attempt == START_ATTEMPTS) {
+                    throw e;
+                }
+                committer.reset();
+            }
+        }
+    }
+
+    /** Reads the table and the log's bounds, and begins from there: at the start, and after every trouble. */
+    private void load() {
+        Map<LogPartition, PartitionState> states = store.load();
+        Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
+        requireSameTopic(states.keySet(), bounds.keySet());
+        boolean firstStart = states.isEmpty();
+        Map<LogPartition, PartitionState> all = new TreeMap<>(states);
+        List<PartitionState> unknown = new ArrayList<>();
+        bounds.forEach((partition, bound) -> {
+            if (!states.containsKey(partition)) {
+                // A partition that a known topic grew has never been read: it starts at 0, whatever the log still has.
+                PartitionState fresh = new PartitionState(
+                        partition,
+                        firstStart ? bound.start() : 0,
+                        LogOffset.of(firstStart ? bound.start() : 0),
+                        Tally.ZERO);
+                unknown.add(fresh);
+                all.put(partition, fresh);
+            }
+        });
+        work.values().forEach(PartitionWork::close);
+        work.clear();
+        all.values().forEach(state -> work.put(state.partition(), open(state)));
+        Map<LogPartition, LogOffset> next = new TreeMap<>();
+        Map<LogPartition, Long> ends = new TreeMap<>();
+        all.forEach((partition, state) -> {
+            next.put(partition, state.next());
+            ends.put(partition, state.next().offset());
+        });
+        store.begin(ends);
+        clearGeneration();
+        if (!unknown.isEmpty()) {
+            // The first commit fixes where the table began; until it stands there is no seam to query across.
+            EventStore.Generation beginning = store.seal(unknown);
+            committer.submit(beginning);
+            if (!committer.drain(Duration.ofMinutes(1))) {
+                throw new K2Exception.Retry(
+                        "the start offsets of " + type.name() + " were not committed in time", null);
+            }
+        }
+        log.assign(next);
+        lock.lock();
+        try {
+            committed.clear();
+            committed.putAll(all);
+            liveEnds.clear();
+            liveEnds.putAll(ends);
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        partitionsMayHaveGrown = false;
+    }
+
+    private void requireSameTopic(Collection<LogPartition> stored, Collection<LogPartition> found) {
+        LogPartition now = found.iterator().next();
+        for (LogPartition before : stored) {
+            if (!before.topic().equals(now.topic())) {
+                throw new K2Exception.Stop(
+                        "table " + type.name() + " is fed by topic '" + before.topic()
+                                + "', and one table takes one topic;" + " '" + now.topic()
+                                + "' needs a warehouse of its own",
+                        null);
+            }
+            if (!before.clusterId().equals(now.clusterId()) || !before.topicId().equals(now.topicId())) {
+                throw new TopicRecreatedException(
+                        "table " + type.name() + " holds offsets of topic '" + before.topic() + "' with id "
+                                + before.topicId() + " on cluster " + before.clusterId() + ", but it is now "
+                                + now.topicId()
+                                + " on cluster " + now.clusterId()
+                                + ": the topic was recreated, or this is another cluster. Point K2 at the right one, or use"
+                                + " a new topic name and warehouse",
+                        null);
+            }
+        }
+    }
+
+    private PartitionWork open(PartitionState state) {
+        LogPartition partition = state.partition();
+        PartitionContext context = new PartitionContext(type.name(), partition, PartitionContext.Role.WRITER);
+        try {
+            SequenceTracker tracker = trackers.open(context, null);
+            Deduplicator deduplicator = deduplicators.open(context, null);
+            if (state.tally().stored() > 0) {
+                rebuild(partition, tracker, deduplicator);
+            }
+            return new PartitionWork(state, tracker, deduplicator);
+        } catch (IOException e) {
+            throw new K2Exception.Retry("cannot open the state of " + partition, e);
+        }
+    }
+
+    private void rebuild(LogPartition partition, SequenceTracker tracker, Deduplicator deduplicator) {
+        SequenceBatch sequences = new SequenceBatch();
+        DedupBatch ids = new DedupBatch();
+        // Twice the window: a record may be older than the newest by a window, and its sighting by another.
+        store.replay(
+                partition, 2 * deduplicators.window().toMillis(), (stream, id, sequence, offset, logTimeMillis) -> {
+                    if (sequence != null) {
+                        sequences.add(stream, sequence, offset);
+                    }
+                    addId(ids, stream, id, offset, logTimeMillis);
+                    if (sequences.size() >= REBUILD_BATCH || ids.size() >= REBUILD_BATCH) {
+                        flush(sequences, tracker, ids, deduplicator);
+                    }
+                });
+        flush(sequences, tracker, ids, deduplicator);
+    }
+
+    private static void addId(DedupBatch ids, StreamKey stream, @Nullable Object id, long offset, long logTimeMillis) {
+        if (id instanceof Long number) {
+            ids.add(stream, number, offset, logTimeMillis);
+        } else if (id instanceof String text) {
+            ids.add(stream, text, offset, logTimeMillis);
+        }
+    }
+
+    private static void flush(
+            SequenceBatch sequences, SequenceTracker tracker, DedupBatch ids, Deduplicator deduplicator) {
+        tracker.observe(sequences);
+        sequences.clear();
+        deduplicator.register(ids, 0, ids.size());
+        ids.clear();
+    }
+
+    private void step() {
+        committer.check();
+        for (FutureTask<?> question = questions.poll(); question != null; question = questions.poll()) {
+            question.run();
+        }
+        if (partitionsMayHaveGrown) {
+            partitionsMayHaveGrown = false;
+            throw new K2Exception.Retry("the topic has new partitions", null);
+        }
+        LogBatch batch = log.poll(POLL);
+        if (!batch.next().isEmpty()) {
+            process(batch);
+        }
+        if (generationIsDue()) {
+            seal();
+        }
+    }
+
+    private void process(LogBatch batch) {
+        long nowMicros = micros(clock.instant());
+        List<LogRecord> records = batch.records();
+        Map<LogPartition, LogOffset> quiet = new HashMap<>(batch.next());
+        int from = 0;
+        while (from < records.size()) {
+            LogPartition partition = records.get(from).partition();
+            int to = from + 1;
+            while (to < records.size() && records.get(to).partition().equals(partition)) {
+                to++;
+            }
+            LogOffset next = quiet.remove(partition);
+            if (next == null) {
+                throw new IllegalStateException("the log gave records of " + partition + " without its next offset");
+            }
+            take(partition, records, from, to, next, nowMicros);
+            from = to;
+        }
+        quiet.forEach((partition, next) -> advance(partition, next, 0, 0, 0));
+        publish();
+    }
+
+    /** Takes one partition's records; seals in between where one commit would touch too many days. */
+    private void take(
+            LogPartition partition, List<LogRecord> records, int from, int to, LogOffset next, long nowMicros) {
+        PartitionWork partitionWork = work(partition);
+        judge.clear();
+        long rejected = 0;
+        for (int i = from; i < to; i++) {
+            LogRecord record = records.get(i);
+            generationBytes += bytes(record.key()) + bytes(record.value());
+            try {
+                T event = decoder.decode(record);
+                @Nullable Object[] values = checker.values(event);
+                long eventTime = checker.eventTimeMicros(event, record.timestampMillis());
+                Long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
+                if (days.size() >= settings.daysPerCommit() && !days.contains(day)) {
+                    // All before this record goes with this generation, and this record begins the next.
+                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected);
+                    publish();
+                    seal();
+                    judge.clear();
+                    rejected = 0;
+                }
+                days.add(day);
+                judge.add(
+                        event,
+                        new Row(partition, record.offset(), record.timestampMillis(), nowMicros, eventTime, values));
+            } catch (Rejection rejection) {
+                log.deadLetter(record, rejection);
+                rejected++;
+            }
+        }
+        store(partitionWork, next, rejected);
+    }
+
+    private void store(PartitionWork partitionWork, LogOffset next, long rejected) {
+        int before = rows.size();
+        judge.judge(partitionWork, rows::add);
+        long stored = rows.size() - before;
+        advance(partitionWork.partition, next, stored, judge.size() - stored, rejected);
+    }
+
+    private void advance(LogPartition partition, LogOffset next, long stored, long duplicate, long rejected) {
+        work(partition).advance(next, stored, duplicate, rejected);
+        newEnds.put(partition, next.offset());
+    }
+
+    private PartitionWork work(LogPartition partition) {
+        PartitionWork found = work.get(partition);
+        if (found == null) {
+            throw new IllegalStateException("the log gave " + partition + ", which was not asked for");
+        }
+        return found;
+    }
+
+    private static int bytes(byte @Nullable [] array) {
+        return array == null ? 0 : array.length;
+    }
+
+    private static long micros(Instant time) {
+        return time.getEpochSecond() * 1_000_000L + time.getNano() / 1000;
+    }
+
+    /** Makes rows and ends visible together, first to queries, then to those who wait for freshness. */
+    private void publish() {
+        if (newEnds.isEmpty()) {
+            return;
+        }
+        if (generationSinceNanos == 0) {
+            generationSinceNanos = Math.max(1, System.nanoTime());
+        }
+        store.append(rows, newEnds);
+        generationRows += rows.size();
+        lock.lock();
+        try {
+            liveEnds.putAll(newEnds);
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        rows.clear();
+        newEnds.clear();
+    }
+
+    private boolean generationIsDue() {
+        if (generationSinceNanos == 0) {
+            return false;
+        }
+        long now = System.nanoTime();
+        if (now - memoryCheckedNanos > MEMORY_CHECK_NANOS) {
+            memoryCheckedNanos = now;
+            liveBytes = store.liveBytes();
+            if (liveBytes >= settings.memoryBytes() && generationRows > 0) {
+                return true;
+            }
+        }
+        return now - generationSinceNanos >= settings.commitInterval().toNanos()
+                || generationBytes >= settings.generationBytes()
+                || generationRows >= settings.generationRows();
+    }
+
+    private void seal() {
+        List<PartitionState> states = new ArrayList<>();
+        for (PartitionWork partition : work.values()) {
+            if (partition.moved()) {
+                states.add(partition.state());
+                partition.sealed();
+            }
+        }
+        if (!states.isEmpty()) {
+            EventStore.Generation generation = store.seal(states);
+            clearGeneration();
+            committer.submit(generation);
+        }
+    }
+
+    private void clearGeneration() {
+        rows.clear();
+        newEnds.clear();
+        days.clear();
+        generationRows = 0;
+        generationBytes = 0;
+        generationSinceNanos = 0;
+    }
+
+    // ---------------------------------------------------------------- committer thread
+
+    private void commitOnce(EventStore.Generation generation) {
+        long began = System.nanoTime();
+        // Dead letters are at least once: they stand before the commit that passes them. If one was not acknowledged,
+        // only reading its record again brings it back, so this attempt is not simply repeated.
+        try {
+            log.flushDeadLetters();
+        } catch (K2Exception.Retry e) {
+            throw new IllegalStateException("dead letters were not acknowledged: " + e.getMessage(), e);
+        }
+        Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
+        requireSameTopic(
+                generation.states().stream().map(PartitionState::partition).toList(), bounds.keySet());
+        store.commit(generation);
+        commitTimer.record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
+        lock.lock();
+        try {
+            generation.states().forEach(state -> committed.put(state.partition(), state));
+            if (!liveEnds.isEmpty() && !liveEnds.keySet().containsAll(bounds.keySet())) {
+                partitionsMayHaveGrown = true;
+            }
+            lagRecords = bounds.entrySet().stream()
+                    .mapToLong(entry ->
+                            Math.max(0, entry.getValue().stableEnd() - liveEnds.getOrDefault(entry.getKey(), 0L)))
+                    .sum();
+            if (health.status() == Health.Status.RETRYING) {
+                health = new Health(Health.Status.RUNNING, null);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void onCommitTrouble(RuntimeException trouble) {
+        retried.increment();
+        setHealth(Health.Status.RETRYING, trouble.getMessage());
+    }
+}

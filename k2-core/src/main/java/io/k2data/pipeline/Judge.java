@@ -1,0 +1,139 @@
+package io.k2data.pipeline;
+
+import io.k2data.api.LogPartition;
+import io.k2data.api.StreamKey;
+import io.k2data.api.dedup.DedupBatch;
+import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.event.EventType;
+import io.k2data.api.sequence.SequenceBatch;
+import io.k2data.api.sequence.SequenceVerdict;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Passes decoded events of one partition through sequence tracking and, last of all, deduplication. Nothing is rejected
+ * after it was registered there. Ingest thread only; buffers are reused.
+ */
+final class Judge<T> {
+    private final EventType<T> type;
+    private final EventStore store;
+    private final long windowMillis;
+    private final Consumer<SequenceVerdict> onSequence;
+    private final List<Candidate> candidates = new ArrayList<>();
+    private final SequenceBatch sequences = new SequenceBatch();
+    private final DedupBatch ids = new DedupBatch();
+    private final int[] idIndexes;
+    private final int sequenceIndex;
+
+    Judge(EventType<T> type, EventStore store, long windowMillis, Consumer<SequenceVerdict> onSequence) {
+        this.type = type;
+        this.store = store;
+        this.windowMillis = windowMillis;
+        this.onSequence = onSequence;
+        this.idIndexes = type.idColumns().stream()
+                .mapToInt(column -> type.columns().indexOf(column))
+                .toArray();
+        this.sequenceIndex = type.sequenceColumn()
+                .map(column -> type.columns().indexOf(column))
+                .orElse(-1);
+    }
+
+    void clear() {
+        candidates.clear();
+        sequences.clear();
+        ids.clear();
+    }
+
+    int size() {
+        return candidates.size();
+    }
+
+    void add(T event, Row row) {
+        StreamKey stream = type.stream(event);
+        Object id = null;
+        for (int i = 0; i < idIndexes.length && id == null; i++) {
+            id = row.values()[idIndexes[i]];
+        }
+        if (sequenceIndex >= 0 && row.values()[sequenceIndex] instanceof Long sequence) {
+            sequences.add(stream, sequence, row.offset());
+        }
+        if (id instanceof Long number) {
+            ids.add(stream, number, row.offset(), row.logTimeMillis());
+        } else if (id instanceof String text) {
+            ids.add(stream, text, row.offset(), row.logTimeMillis());
+        }
+        candidates.add(new Candidate(row, id == null ? -1 : ids.size() - 1));
+    }
+
+    /** Judges what was added, and gives the rows that are to be stored. */
+    void judge(PartitionWork work, Consumer<Row> accepted) {
+        work.tracker.observe(sequences);
+        for (int i = 0; i < sequences.size(); i++) {
+            onSequence.accept(sequences.verdict(i));
+        }
+        int judged = 0;
+        while (judged < ids.size()) {
+            int before = judged;
+            judged = work.deduplicator.judge(ids, judged);
+            if (judged <= before || judged > ids.size()) {
+                throw new IllegalStateException("the deduplicator judged up to " + judged + " from " + before + " of "
+                        + ids.size() + " entries");
+            }
+            if (ids.verdict(judged - 1) instanceof DedupVerdict.Suspect) {
+                confirm(work, judged - 1);
+            }
+        }
+        for (Candidate candidate : candidates) {
+            if (candidate.accepted(ids)) {
+                accepted.accept(candidate.row());
+            }
+        }
+    }
+
+    /** Looks a suspect up where all rows are: in the table and its live segments, and among those about to join them. */
+    private void confirm(PartitionWork work, int suspect) {
+        DedupVerdict.Duplicate found = earlierInBatch(work.partition, suspect);
+        if (found == null) {
+            String text = ids.textId(suspect);
+            Object id = text != null ? text : (Object) ids.longId(suspect);
+            found = store.sighting(
+                            work.partition,
+                            ids.stream(suspect),
+                            id,
+                            ids.offset(suspect),
+                            ids.logTimeMillis(suspect),
+                            windowMillis)
+                    .orElse(null);
+        }
+        if (found == null) {
+            work.deduplicator.register(ids, suspect, suspect + 1);
+            ids.verdict(suspect, DedupVerdict.New.INSTANCE);
+        } else {
+            ids.verdict(suspect, found);
+        }
+    }
+
+    private DedupVerdict.@Nullable Duplicate earlierInBatch(LogPartition partition, int suspect) {
+        for (int i = 0; i < suspect; i++) {
+            String text = ids.textId(i);
+            boolean same = ids.stream(i).equals(ids.stream(suspect))
+                    && Objects.equals(text, ids.textId(suspect))
+                    && (text != null || ids.longId(i) == ids.longId(suspect));
+            if (same
+                    && ids.verdict(i) instanceof DedupVerdict.New
+                    && Math.abs(ids.logTimeMillis(i) - ids.logTimeMillis(suspect)) <= windowMillis) {
+                return new DedupVerdict.Duplicate(partition.partition(), ids.offset(i));
+            }
+        }
+        return null;
+    }
+
+    private record Candidate(Row row, int idIndex) {
+        boolean accepted(DedupBatch ids) {
+            return idIndex < 0 || !(ids.verdict(idIndex) instanceof DedupVerdict.Duplicate);
+        }
+    }
+}
