@@ -55,12 +55,10 @@ final class ChildProcessBroker implements Broker {
                 if (problem == null) {
                     return;
                 }
-                String tail = logTail(logStart);
-                boolean portTaken = tail.contains("BindException") || tail.contains("failed to bind");
                 // The ports of a directory that was in use before are what its clients know; those are never changed.
-                if (!fresh || !portTaken || attempt == ATTEMPTS) {
+                if (!fresh || attempt == ATTEMPTS || KraftNode.portsFree(directory)) {
                     throw new IllegalStateException("the embedded Kafka broker in " + directory + " did not start: "
-                            + problem + "\nEnd of " + log + ":\n" + tail);
+                            + problem + "\nEnd of " + log + ":\n" + logTail(logStart));
                 }
             }
         } catch (IOException e) {

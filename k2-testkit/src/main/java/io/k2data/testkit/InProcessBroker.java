@@ -2,7 +2,6 @@ package io.k2data.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.BindException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +15,7 @@ final class InProcessBroker implements Broker {
     private static final int ATTEMPTS = 4;
     private static int guests;
 
-    private Path directory;
+    private final Path directory;
     private String bootstrapServers = "";
     private final Thread cleanUp = new Thread(this::deleteDirectory, "k2-embedded-kafka-clean-up");
     private @Nullable KafkaRaftServer server;
@@ -35,8 +34,8 @@ final class InProcessBroker implements Broker {
                 server = KraftNode.start(directory);
                 bootstrapServers = KraftNode.bootstrapServers(directory);
             } catch (Throwable e) {
-                // Another process may have taken the port since we saw it free.
-                if (attempt < ATTEMPTS && causedByPort(e)) {
+                // Another process may have taken a port since we saw it free.
+                if (attempt < ATTEMPTS && portTaken()) {
                     deleteDirectory();
                     continue;
                 }
@@ -101,14 +100,12 @@ final class InProcessBroker implements Broker {
         }
     }
 
-    private static boolean causedByPort(Throwable e) {
-        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-            if (cause instanceof BindException
-                    || String.valueOf(cause.getMessage()).contains("failed to bind")) {
-                return true;
-            }
+    private boolean portTaken() {
+        try {
+            return KraftNode.configured(directory) && !KraftNode.portsFree(directory);
+        } catch (IOException e) {
+            return false;
         }
-        return false;
     }
 
     private static void guestCame() {

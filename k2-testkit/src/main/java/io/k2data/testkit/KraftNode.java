@@ -29,6 +29,7 @@ final class KraftNode {
     private static final String HOST = "127.0.0.1";
     private static final String CLUSTER_ID = "k2.testkit.cluster.id";
     private static final String PORT = "k2.testkit.port";
+    private static final String CONTROLLER_PORT = "k2.testkit.controller.port";
     private static final int NODE_ID = 1;
 
     private KraftNode() {}
@@ -44,6 +45,7 @@ final class KraftNode {
         Properties settings = new Properties();
         settings.setProperty(CLUSTER_ID, Uuid.randomUuid().toString());
         settings.setProperty(PORT, Integer.toString(port));
+        settings.setProperty(CONTROLLER_PORT, Integer.toString(controllerPort));
         settings.setProperty("node.id", Integer.toString(NODE_ID));
         settings.setProperty("process.roles", "broker,controller");
         settings.setProperty(
@@ -100,6 +102,13 @@ final class KraftNode {
 
     static String bootstrapServers(Path directory) throws IOException {
         return HOST + ":" + settings(directory).getProperty(PORT);
+    }
+
+    /** Tells whether nobody listens on the ports of a node that does not run. */
+    static boolean portsFree(Path directory) throws IOException {
+        Properties settings = settings(directory);
+        return isFree(Integer.parseInt(settings.getProperty(PORT)))
+                && isFree(Integer.parseInt(settings.getProperty(CONTROLLER_PORT)));
     }
 
     /** Formats the storage if that was not done before, and returns when the broker takes requests. */
