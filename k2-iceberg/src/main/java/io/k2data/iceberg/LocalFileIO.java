@@ -90,14 +90,15 @@ public final class LocalFileIO implements FileIO {
 
     private static final class ForcedStream extends PositionOutputStream {
         private final FileChannel channel;
+        private long written;
 
         ForcedStream(FileChannel channel) {
             this.channel = channel;
         }
 
         @Override
-        public long getPos() throws IOException {
-            return channel.position();
+        public long getPos() {
+            return written;
         }
 
         @Override
@@ -111,6 +112,7 @@ public final class LocalFileIO implements FileIO {
             while (buffer.hasRemaining()) {
                 channel.write(buffer);
             }
+            written += length;
         }
 
         @Override

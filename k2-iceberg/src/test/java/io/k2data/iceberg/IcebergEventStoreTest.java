@@ -1,0 +1,282 @@
+package io.k2data.iceberg;
+
+import static io.k2data.iceberg.StoreFixture.P0;
+import static io.k2data.iceberg.StoreFixture.P1;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.k2data.api.LogPartition;
+import io.k2data.api.StreamKey;
+import io.k2data.api.View;
+import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.pipeline.EventStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.iceberg.DataFile;
+import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.CloseableIterable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class IcebergEventStoreTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void aNewTableHasThePublishedFieldIdsPartitioningAndOrder() {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            Table table = fixture.catalog.loadTable(TableIdentifier.of("k2", "trades"));
+            assertThat(table.schema().columns())
+                    .extracting(field ->
+                            field.fieldId() + " " + field.name() + (field.isRequired() ? "!" : "") + " " + field.type())
+                    .containsExactly(
+                            "1 venue! string",
+                            "2 symbol! string",
+                            "3 trade_id long",
+                            "4 trade_ref string",
+                            "5 event_time! timestamptz",
+                            "6 price! decimal(38, 12)",
+                            "7 quantity! decimal(38, 10)",
+                            "8 side string",
+                            "9 source_sequence long",
+                            "10 message_id string",
+                            "11 asset_class string",
+                            "12 currency string",
+                            "13 conditions list<string>",
+                            "15 vendor_data string",
+                            "16 ingestion_time! timestamptz",
+                            "17 kafka_partition! int",
+                            "18 kafka_offset! long",
+                            "19 kafka_time! timestamptz");
+            assertThat(table.schema()
+                            .findField("conditions")
+                            .type()
+                            .asListType()
+                            .elementId())
+                    .isEqualTo(14);
+            assertThat(table.spec().toString()).contains("day(5)");
+            assertThat(table.sortOrder().fields()).hasSize(3);
+        }
+    }
+
+    @Test
+    void rowsAreVisibleOnceAppendedAndStayVisibleOnceThroughSealAndCommit() throws SQLException {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0, P1)) {
+            fixture.append(P0, 5);
+            fixture.append(P1, 3);
+            List<String> all = fixture.positions();
+            assertThat(all).hasSize(8);
+            EventStore.Generation first = fixture.seal();
+            fixture.append(P0, 2);
+            assertThat(fixture.positions()).hasSize(10).containsAll(all);
+            fixture.store.commit(first);
+            assertThat(fixture.positions()).hasSize(10).containsAll(all);
+            fixture.store.commit(fixture.seal());
+            assertThat(fixture.positions()).hasSize(10).containsAll(all);
+        }
+    }
+
+    @Test
+    void aCommitThatLandsBetweenPinAndSnapshotShowsNoRowTwice() throws SQLException {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0, P1)) {
+            fixture.append(P0, 50);
+            fixture.append(P1, 30);
+            EventStore.Generation sealed = fixture.seal();
+            fixture.append(P0, 7);
+            try (var connection = fixture.engine.connect()) {
+                Sql.run(connection, "BEGIN");
+                IcebergEventStore.Pin pin = fixture.store.pin(connection);
+                fixture.store.commit(sealed);
+                fixture.append(P1, 11);
+                IcebergEventStore.Resolved resolved = fixture.store.resolve(pin);
+                assertThat(resolved.cut().get(P0).tableOffset()).isEqualTo(50);
+                assertThat(resolved.cut().get(P0).liveEnd()).isEqualTo(57);
+                assertThat(resolved.cut().get(P1).liveEnd()).isEqualTo(30);
+                try (Statement statement = connection.createStatement();
+                        ResultSet result = statement.executeQuery(
+                                "select count(*), count(distinct (kafka_partition, kafka_offset)) from ("
+                                        + resolved.sql() + ")")) {
+                    result.next();
+                    assertThat(result.getLong(1)).isEqualTo(87);
+                    assertThat(result.getLong(2)).isEqualTo(87);
+                }
+            }
+        }
+    }
+
+    @Test
+    void anOpenViewKeepsItsCutWhileRowsAndCommitsComeAndSegmentsGo() throws SQLException {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 10);
+            try (View view = fixture.engine.view()) {
+                fixture.append(P0, 10);
+                fixture.store.commit(fixture.seal());
+                fixture.append(P0, 10);
+                fixture.store.commit(fixture.seal());
+                assertThat(StoreFixture.positions(view))
+                        .isEqualTo(StoreFixture.expected(view.cut()))
+                        .hasSize(10);
+            }
+            assertThat(fixture.positions()).hasSize(30);
+        }
+    }
+
+    @Test
+    void anotherProcessFindsStateAndRowsInTheTable() throws SQLException {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.seal());
+            fixture.append(P0, 5);
+        }
+        try (StoreFixture fixture = new StoreFixture(directory)) {
+            assertThat(fixture.store.load().get(P0).next().offset()).isEqualTo(10);
+            fixture.begin(P0);
+            assertThat(fixture.positions()).hasSize(10);
+            List<String> seen = new ArrayList<>();
+            fixture.store.replay(
+                    P0,
+                    1000L * 3600,
+                    (stream, id, sequence, offset, time) ->
+                            seen.add(stream + " " + id + " " + sequence + " " + offset));
+            assertThat(seen).hasSize(10).startsWith("BINANCE/BTCUSDT 0 null 0").endsWith("BINANCE/BTCUSDT 9 null 9");
+            seen.clear();
+            fixture.store.replay(P0, 120_000, (stream, id, sequence, offset, time) -> seen.add(id + ""));
+            assertThat(seen).containsExactly("7", "8", "9");
+        }
+    }
+
+    @Test
+    void aSightingIsFoundAmongLiveAndCommittedRowsButNotAtItsOwnPosition() {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0, P1)) {
+            fixture.append(P0, 4);
+            fixture.store.commit(fixture.seal());
+            fixture.append(P0, 4);
+            StreamKey bitcoin = new StreamKey("BINANCE", "BTCUSDT");
+            long time = StoreFixture.DAY.toEpochMilli() + 6 * 60_000;
+            assertThat(fixture.store.sighting(P0, bitcoin, 6L, 99, time, 1000))
+                    .contains(new DedupVerdict.Duplicate(0, 6));
+            assertThat(fixture.store.sighting(P0, bitcoin, 3L, 99, time, 180_000))
+                    .contains(new DedupVerdict.Duplicate(0, 3));
+            assertThat(fixture.store.sighting(P0, bitcoin, 3L, 99, time, 179_999))
+                    .isEmpty();
+            assertThat(fixture.store.sighting(P0, bitcoin, 6L, 6, time, 1000)).isEmpty();
+            assertThat(fixture.store.sighting(P1, bitcoin, 6L, 99, time, 1000)).isEmpty();
+            assertThat(fixture.store.sighting(P0, bitcoin, "6", 99, time, 1000)).isEmpty();
+        }
+    }
+
+    @Test
+    void dataFilesCarryMetricsThatPruneAndOneFilePerDay() throws Exception {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 3000);
+            fixture.store.commit(fixture.seal());
+            Table table = fixture.catalog.loadTable(TableIdentifier.of("k2", "trades"));
+            List<DataFile> files = new ArrayList<>();
+            try (CloseableIterable<FileScanTask> tasks =
+                    table.newScan().includeColumnStats().planFiles()) {
+                tasks.forEach(task -> files.add(task.file()));
+            }
+            assertThat(files).hasSize(3);
+            assertThat(files.stream().mapToLong(DataFile::recordCount).sum()).isEqualTo(3000);
+            DataFile any = files.get(0);
+            assertThat(any.lowerBounds()).containsKeys(1, 2, 3, 5, 6, 7, 16, 17, 18, 19);
+            assertThat(any.nullValueCounts()).containsEntry(4, any.recordCount());
+            assertThat(Files.size(LocalFileIO.path(any.location()))).isEqualTo(any.fileSizeInBytes());
+            try (CloseableIterable<FileScanTask> tasks = table.newScan()
+                    .filter(Expressions.greaterThanOrEqual("kafka_offset", 2900L))
+                    .planFiles()) {
+                assertThat(tasks).hasSize(1);
+            }
+            try (CloseableIterable<FileScanTask> tasks = table.newScan()
+                    .filter(Expressions.equal("symbol", "DOGEUSDT"))
+                    .planFiles()) {
+                assertThat(tasks).isEmpty();
+            }
+        }
+    }
+
+    @Test
+    void aViewRunsOneSelectAtATimeAndNothingElse() throws SQLException {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.seal());
+            try (View view = fixture.engine.view();
+                    Statement statement = view.connection().createStatement()) {
+                for (String sql : List.of(
+                        "insert into trades select * from trades",
+                        "drop table k2_live.trades_1",
+                        "create table x as select 1",
+                        "copy trades to 'out.parquet'",
+                        "attach 'x.db'",
+                        "set memory_limit='1GB'",
+                        "pragma database_list",
+                        "commit",
+                        "rollback",
+                        "load httpfs")) {
+                    assertThatThrownBy(() -> statement.executeQuery(sql))
+                            .as(sql)
+                            .isInstanceOf(SQLException.class);
+                    assertThatThrownBy(() -> statement.execute(sql)).as(sql).isInstanceOf(SQLException.class);
+                }
+                assertThatThrownBy(() -> statement.executeQuery("select 1; select 2"))
+                        .hasMessageContaining("one statement at a time");
+                assertThatThrownBy(() -> statement.executeUpdate("select 1"))
+                        .isInstanceOf(SQLFeatureNotSupportedException.class);
+                assertThatThrownBy(() -> view.connection().commit())
+                        .isInstanceOf(SQLFeatureNotSupportedException.class);
+                assertThatThrownBy(() -> view.connection().unwrap(org.duckdb.DuckDBConnection.class))
+                        .isInstanceOf(SQLFeatureNotSupportedException.class);
+                assertThatThrownBy(() -> statement.executeQuery("select * from read_text('/etc/hostname')"))
+                        .hasMessageContaining("file system operations are disabled");
+                assertThat(statement.getConnection()).isSameAs(view.connection());
+                assertThat(StoreFixture.positions(view)).hasSize(10);
+            }
+        }
+    }
+
+    @Test
+    void theSpoolIsRemovedOnCloseAndWhatAKilledEngineLeftIsRemovedByTheNext() throws Exception {
+        Path dead = directory.resolve("spool").resolve("engine-dead");
+        Files.createDirectories(dead);
+        Files.writeString(dead.resolve("lock"), "");
+        Files.writeString(dead.resolve("left.parquet"), "x");
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            assertThat(dead).doesNotExist();
+            assertThat(fixture.engine.spool()).exists();
+        }
+        try (Stream<Path> left = Files.list(directory.resolve("spool"))) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
+    void partitionsAreKeptApartByNumber() throws SQLException {
+        LogPartition p11 = new LogPartition("cluster.1", "topicIdA", "trades", 11);
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P1, p11)) {
+            fixture.append(P1, 3);
+            fixture.append(p11, 4);
+            fixture.store.commit(fixture.seal());
+            fixture.append(p11, 2);
+            try (View view = fixture.engine.view()) {
+                assertThat(view.cut()
+                                .tables()
+                                .get("trades")
+                                .partitions()
+                                .get(p11)
+                                .tableOffset())
+                        .isEqualTo(4);
+                assertThat(StoreFixture.positions(view)).isEqualTo(StoreFixture.expected(view.cut()));
+            }
+        }
+    }
+}
