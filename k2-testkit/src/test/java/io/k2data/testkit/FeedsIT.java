@@ -78,6 +78,24 @@ class FeedsIT {
         }
     }
 
+    /** What a test does first: a broker that only seems ready loses the first batch of some partition here. */
+    @Test
+    void newTopicTakesAFloodAtOnce() {
+        for (int round = 0; round < 10; round++) {
+            List<SimulatedRecord> records =
+                    FeedSimulator.builder().seed(round).build().take(10_000);
+            Map<String, Object> settings = Feeds.producerSettings(kafka.bootstrapServers());
+            settings.put("request.timeout.ms", 5_000);
+            settings.put("delivery.timeout.ms", 10_000);
+            try (var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
+                kafka.createTopic("flood-" + round, 8);
+                assertThat(Feeds.send(producer, "flood-" + round, records.iterator(), 10_000)
+                                .records())
+                        .isEqualTo(10_000);
+            }
+        }
+    }
+
     @Test
     void callersProducerStaysOpenWithItsTransaction() {
         kafka.createTopic("transactional", 1);
