@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 /** A node in a JVM of its own, on a directory that survives it. */
 final class ChildProcessBroker implements Broker {
     private static final int ATTEMPTS = 4;
+    /** Short, so that a killed broker may soon come back; but a busy machine must not look like a death. */
+    private static final int SESSION_TIMEOUT_MS = 1_500;
+
     private static final int START_SECONDS = 90;
     private static final int STOP_SECONDS = 30;
     private static final int LOG_TAIL_BYTES = 4_000;
@@ -39,21 +42,20 @@ final class ChildProcessBroker implements Broker {
     }
 
     @Override
-    public void start() {
+    public boolean start() {
         // One that died by itself was never forgotten.
         forget();
         boolean fresh = !KraftNode.configured(directory);
         try {
             for (int attempt = 1; ; attempt++) {
                 if (fresh) {
-                    // One second, so that a killed broker may come back at once.
-                    KraftNode.configure(directory, 1_000);
+                    KraftNode.configure(directory, SESSION_TIMEOUT_MS);
                 }
                 bootstrapServers = KraftNode.bootstrapServers(directory);
                 long logStart = Files.exists(log) ? Files.size(log) : 0;
                 String problem = launch();
                 if (problem == null) {
-                    return;
+                    return !fresh;
                 }
                 // The ports of a directory that was in use before are what its clients know; those are never changed.
                 if (!fresh || attempt == ATTEMPTS || KraftNode.portsFree(directory)) {

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
 /** A node in this JVM, on a temporary directory. */
 final class InProcessBroker implements Broker {
     private static final int ATTEMPTS = 4;
+    /** Kafka's default; nobody waits for it here. */
+    private static final int SESSION_TIMEOUT_MS = 9_000;
+
     private static int guests;
 
     private final Path directory;
@@ -26,11 +29,11 @@ final class InProcessBroker implements Broker {
     }
 
     @Override
-    public void start() {
+    public boolean start() {
         guestCame();
         for (int attempt = 1; server == null; attempt++) {
             try {
-                KraftNode.configure(directory, 9_000);
+                KraftNode.configure(directory, SESSION_TIMEOUT_MS);
                 server = KraftNode.start(directory);
                 bootstrapServers = KraftNode.bootstrapServers(directory);
             } catch (Throwable e) {
@@ -44,6 +47,7 @@ final class InProcessBroker implements Broker {
                 throw new IllegalStateException("the embedded Kafka broker did not start: " + e, e);
             }
         }
+        return false;
     }
 
     @Override

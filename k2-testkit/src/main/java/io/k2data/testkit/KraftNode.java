@@ -58,7 +58,7 @@ final class KraftNode {
         settings.setProperty(
                 "log.dir", directory.resolve("data").toAbsolutePath().toString());
         settings.setProperty("broker.session.timeout.ms", Integer.toString(sessionTimeoutMs));
-        settings.setProperty("broker.heartbeat.interval.ms", "200");
+        settings.setProperty("broker.heartbeat.interval.ms", Integer.toString(sessionTimeoutMs / 5));
 
         settings.setProperty("auto.create.topics.enable", "false");
         settings.setProperty("message.max.bytes", Integer.toString(10 * 1024 * 1024));
@@ -187,7 +187,7 @@ final class KraftNode {
 
     private static boolean isFree(int port) {
         try (ServerSocket socket = new ServerSocket()) {
-            socket.bind(new InetSocketAddress(InetAddress.getByName(HOST), port));
+            socket.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), port));
             return true;
         } catch (IOException inUse) {
             return false;
