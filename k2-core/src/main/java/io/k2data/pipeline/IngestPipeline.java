@@ -331,18 +331,29 @@ public final class IngestPipeline<T> implements AutoCloseable {
     }
 
     /**
-     * Waits until every record is visible that the log had acknowledged when this was called.
+     * Asks the log how far it reaches. Blocks for the network.
      *
+     * @return by partition, the offset after the last record that a reader may see
+     */
+    public Map<LogPartition, Long> stableEnds() {
+        Map<LogPartition, Long> ends = new TreeMap<>();
+        log.bounds().forEach((partition, bounds) -> ends.put(partition, bounds.stableEnd()));
+        return ends;
+    }
+
+    /**
+     * Waits until the log was read up to given offsets and what was read is visible to queries.
+     *
+     * @param ends by partition, the offset after the last record waited for
      * @param deadline the longest wait
      * @throws FreshnessException if that took longer; it names the partitions that lag
      * @throws K2Exception.Stop if the ingest has stopped, with the cause
      */
-    public void awaitNow(Duration deadline) {
+    public void await(Map<LogPartition, Long> ends, Duration deadline) {
         long deadlineNanos = System.nanoTime() + deadline.toNanos();
-        Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
         lock.lock();
         try {
-            if (!liveEnds.keySet().containsAll(bounds.keySet())) {
+            if (!liveEnds.keySet().containsAll(ends.keySet())) {
                 partitionsMayHaveGrown = true;
                 log.wakeup();
             }
@@ -353,13 +364,11 @@ public final class IngestPipeline<T> implements AutoCloseable {
                 if (health.status() == Health.Status.CLOSED || health.status() == Health.Status.NEW) {
                     throw new K2Exception.Retry("the ingest of " + type.name() + " is not running", null);
                 }
-                String behind = bounds.entrySet().stream()
-                        .filter(entry -> liveEnds.getOrDefault(entry.getKey(), -1L)
-                                < entry.getValue().stableEnd())
+                String behind = ends.entrySet().stream()
+                        .filter(end -> liveEnds.getOrDefault(end.getKey(), -1L) < end.getValue())
                         .limit(8)
-                        .map(entry -> entry.getKey() + " read to "
-                                + liveEnds.getOrDefault(entry.getKey(), -1L) + " of "
-                                + entry.getValue().stableEnd())
+                        .map(end -> end.getKey() + " read to " + liveEnds.getOrDefault(end.getKey(), -1L) + " of "
+                                + end.getValue())
                         .collect(Collectors.joining(", "));
                 if (behind.isEmpty()) {
                     return;

@@ -6,13 +6,11 @@ import io.k2data.api.View;
 import io.k2data.api.event.EventType;
 import io.k2data.pipeline.EventStore;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +19,6 @@ import java.util.Properties;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.iceberg.catalog.Catalog;
 import org.duckdb.DuckDBConnection;
 
@@ -33,14 +30,14 @@ public final class HybridEngine implements AutoCloseable {
     private static final int RESOLVE_ATTEMPTS = 5;
 
     private final Catalog catalog;
-    private final Path spool;
+    private final Spool spool;
     private final Duration viewMaxAge;
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private boolean closed;
 
-    private HybridEngine(Catalog catalog, Path spool, Duration viewMaxAge, DuckDBConnection root) {
+    private HybridEngine(Catalog catalog, Spool spool, Duration viewMaxAge, DuckDBConnection root) {
         this.catalog = catalog;
         this.spool = spool;
         this.viewMaxAge = viewMaxAge;
@@ -52,29 +49,28 @@ public final class HybridEngine implements AutoCloseable {
      *
      * @param catalog where the tables are; stays the caller's
      * @param readable directories that hold the tables' files; SQL can read nothing outside them and the spool
-     * @param spool a directory for this engine alone, for files on their way to the table and for what DuckDB spills;
-     *     made if it is not there, emptied now and removed on close
+     * @param spoolRoot a local directory for files on their way to the table and for what DuckDB spills; made if it is not
+     *     there. The engine works in a directory of its own below it, removed on close, and removes what engines left
+     *     behind that were killed
      * @param memoryLimitBytes the most memory that DuckDB takes
      * @param viewMaxAge how long a view may be used; shorter than the table keeps snapshots
      * @return the engine; the caller closes it
      * @throws K2Exception.Stop if DuckDB cannot start or the spool cannot be made
      */
     public static HybridEngine open(
-            Catalog catalog, List<Path> readable, Path spool, long memoryLimitBytes, Duration viewMaxAge) {
-        Path absoluteSpool = spool.toAbsolutePath().normalize();
+            Catalog catalog, List<Path> readable, Path spoolRoot, long memoryLimitBytes, Duration viewMaxAge) {
         DuckDBConnection root = null;
         try {
-            clear(absoluteSpool);
-            Files.createDirectories(absoluteSpool);
+            Spool spool = Spool.open(spoolRoot.toAbsolutePath().normalize());
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
             settings.setProperty("memory_limit", memoryLimitBytes + "B");
             settings.setProperty(
-                    "temp_directory", absoluteSpool.resolve("spill").toString());
+                    "temp_directory", spool.directory().resolve("spill").toString());
             root = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:", settings);
             List<Path> allowed = new ArrayList<>(readable);
-            allowed.add(absoluteSpool);
+            allowed.add(spool.directory());
             Sql.run(root, "set global TimeZone = 'UTC'");
             Sql.run(
                     root,
@@ -86,11 +82,11 @@ public final class HybridEngine implements AutoCloseable {
             Sql.run(root, "set global enable_external_access = false");
             Sql.run(root, "create schema " + Segment.SCHEMA);
             Sql.run(root, "set global lock_configuration = true");
-            return new HybridEngine(catalog, absoluteSpool, viewMaxAge, root);
+            return new HybridEngine(catalog, spool, viewMaxAge, root);
         } catch (SQLException | IOException e) {
             close(root, e);
             throw new K2Exception.Stop(
-                    "cannot start the query engine with spool " + absoluteSpool + ": " + e.getMessage(), e);
+                    "cannot start the query engine with spool " + spoolRoot + ": " + e.getMessage(), e);
         }
     }
 
@@ -100,16 +96,6 @@ public final class HybridEngine implements AutoCloseable {
                 connection.close();
             } catch (SQLException e) {
                 reason.addSuppressed(e);
-            }
-        }
-    }
-
-    private static void clear(Path directory) throws IOException {
-        if (Files.exists(directory)) {
-            try (Stream<Path> below = Files.walk(directory)) {
-                for (Path path : below.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(path);
-                }
             }
         }
     }
@@ -198,7 +184,7 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     Path spool() {
-        return spool;
+        return spool.directory();
     }
 
     DuckDBConnection connect() throws SQLException {
@@ -242,11 +228,11 @@ public final class HybridEngine implements AutoCloseable {
             closed = true;
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
-            clear(spool);
+            spool.close();
         } catch (SQLException e) {
             throw Sql.failed("closing", e);
         } catch (IOException e) {
-            throw new K2Exception.Retry("cannot remove the spool " + spool, e);
+            throw new K2Exception.Retry("cannot remove the spool " + spool.directory(), e);
         } finally {
             lock.unlock();
         }

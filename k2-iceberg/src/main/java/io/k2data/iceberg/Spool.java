@@ -1,0 +1,80 @@
+package io.k2data.iceberg;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/**
+ * A directory for one engine's passing files. Its lock file is held while the engine lives; a process that was killed
+ * holds none, so whoever opens the next spool beside it sees that it is dead and removes it.
+ */
+final class Spool implements AutoCloseable {
+    private static final String PREFIX = "engine-";
+    private static final String LOCK = "lock";
+
+    private final Path directory;
+    private final FileChannel lock;
+
+    private Spool(Path directory, FileChannel lock) {
+        this.directory = directory;
+        this.lock = lock;
+    }
+
+    static Spool open(Path root) throws IOException {
+        Files.createDirectories(root);
+        removeDead(root);
+        Path directory = Files.createDirectory(root.resolve(PREFIX + UUID.randomUUID()));
+        FileChannel channel =
+                FileChannel.open(directory.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (channel.tryLock() == null) {
+            throw new IOException("cannot lock " + directory);
+        }
+        return new Spool(directory, channel);
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    private static void removeDead(Path root) throws IOException {
+        List<Path> found;
+        try (Stream<Path> below = Files.list(root)) {
+            found = below.filter(path -> path.getFileName().toString().startsWith(PREFIX))
+                    .toList();
+        }
+        for (Path path : found) {
+            // Without a lock file it is either just being made or half removed by another; leave it to them.
+            try (FileChannel channel = FileChannel.open(path.resolve(LOCK), StandardOpenOption.WRITE)) {
+                FileLock free = channel.tryLock();
+                if (free != null) {
+                    remove(path);
+                }
+            } catch (OverlappingFileLockException | NoSuchFileException e) {
+                continue;
+            }
+        }
+    }
+
+    private static void remove(Path directory) throws IOException {
+        try (Stream<Path> below = Files.walk(directory)) {
+            for (Path path : below.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        lock.close();
+        remove(directory);
+    }
+}

@@ -1,0 +1,561 @@
+package io.k2data;
+
+import io.k2data.api.Cut;
+import io.k2data.api.Freshness;
+import io.k2data.api.FreshnessException;
+import io.k2data.api.InvalidSettingsException;
+import io.k2data.api.K2Exception;
+import io.k2data.api.LogPartition;
+import io.k2data.api.SpiSelection;
+import io.k2data.api.View;
+import io.k2data.api.dedup.DeduplicatorFactory;
+import io.k2data.api.event.EventType;
+import io.k2data.api.event.EventTypes;
+import io.k2data.api.sequence.SequenceTrackerFactory;
+import io.k2data.dedup.Deduplicators;
+import io.k2data.iceberg.HybridEngine;
+import io.k2data.iceberg.Warehouses;
+import io.k2data.kafka.KafkaDecoders;
+import io.k2data.kafka.KafkaEventLog;
+import io.k2data.kafka.TradeJsonDeserializer;
+import io.k2data.pipeline.EventDecoder;
+import io.k2data.pipeline.EventLog;
+import io.k2data.pipeline.EventStore;
+import io.k2data.pipeline.IngestPipeline;
+import io.k2data.pipeline.PipelineSettings;
+import io.k2data.sequence.SequenceTrackers;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.iceberg.catalog.Catalog;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes market data from Kafka into Apache Iceberg, and answers SQL over both as one table.
+ *
+ * <pre>{@code
+ * try (K2 k2 = K2.builder()
+ *         .kafka(Map.of("bootstrap.servers", "localhost:9092"))
+ *         .warehouse(Path.of("warehouse"))
+ *         .build()) {
+ *     k2.ingest(EventTypes.TRADE, "trades").start();
+ *     try (View view = k2.view(Freshness.now(Duration.ofSeconds(2)));
+ *             Statement statement = view.connection().createStatement();
+ *             ResultSet rows = statement.executeQuery("select symbol, count(*) from trades group by symbol")) {
+ *         ...
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>Safe to use from several threads. Whoever builds one closes it.
+ */
+public final class K2 implements AutoCloseable {
+    private final Map<String, ?> kafka;
+    private final Catalog catalog;
+    private final boolean ownsCatalog;
+    private final HybridEngine engine;
+    private final SequenceTrackerFactory trackers;
+    private final DeduplicatorFactory deduplicators;
+    private final PipelineSettings settings;
+    private final MeterRegistry meters;
+    private final List<Ingest> ingests = new ArrayList<>();
+    private boolean closed;
+
+    private K2(
+            Builder builder,
+            Catalog catalog,
+            HybridEngine engine,
+            SequenceTrackerFactory trackers,
+            DeduplicatorFactory deduplicators,
+            PipelineSettings settings) {
+        this.kafka = Map.copyOf(builder.kafka);
+        this.catalog = catalog;
+        this.ownsCatalog = builder.catalog == null;
+        this.engine = engine;
+        this.trackers = trackers;
+        this.deduplicators = deduplicators;
+        this.settings = settings;
+        this.meters = builder.meters;
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return the builder; it needs {@link Builder#kafka} and {@link Builder#warehouse}
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Returns a builder filled from properties: {@code k2.warehouse}, {@code k2.kafka.*} (client settings, without the
+     * prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
+     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes},
+     * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker} and {@code k2.deduplicator}
+     * (names of implementations). Keys without the prefix {@code k2.} are left alone.
+     *
+     * @param properties the properties
+     * @return the builder
+     * @throws InvalidSettingsException listing all keys that are unknown and all values that cannot be read
+     */
+    public static Builder fromProperties(Map<String, String> properties) {
+        Builder builder = new Builder();
+        Map<String, Object> client = new HashMap<>();
+        Map<String, Consumer<String>> known = new LinkedHashMap<>();
+        known.put("k2.warehouse", value -> builder.warehouse(Path.of(value)));
+        known.put("k2.spool", value -> builder.spool(Path.of(value)));
+        known.put("k2.commit-interval", value -> builder.commitInterval(Duration.parse(value)));
+        known.put("k2.view-max-age", value -> builder.viewMaxAge(Duration.parse(value)));
+        known.put("k2.generation-bytes", value -> builder.generationBytes(Long.parseLong(value)));
+        known.put("k2.generation-rows", value -> builder.generationRows(Integer.parseInt(value)));
+        known.put("k2.memory-limit-bytes", value -> builder.memoryLimitBytes(Long.parseLong(value)));
+        known.put("k2.sequence-tracker", builder::sequenceTracker);
+        known.put("k2.deduplicator", builder::deduplicator);
+        known.put("k2.discover", value -> {
+            if (!value.equals("true") && !value.equals("false")) {
+                throw new IllegalArgumentException("expected true or false");
+            }
+            if (value.equals("true")) {
+                builder.discover();
+            }
+        });
+        List<String> problems = new ArrayList<>();
+        new TreeMap<>(properties).forEach((key, value) -> {
+            if (key.startsWith("k2.kafka.")) {
+                client.put(key.substring("k2.kafka.".length()), value);
+            } else if (known.containsKey(key)) {
+                try {
+                    known.get(key).accept(value);
+                } catch (DateTimeParseException | IllegalArgumentException e) {
+                    problems.add(key + ": '" + value + "' cannot be read: " + e.getMessage());
+                }
+            } else if (key.startsWith("k2.")) {
+                problems.add(key + ": unknown; known are k2.kafka.* and " + String.join(", ", known.keySet()));
+            }
+        });
+        if (!problems.isEmpty()) {
+            throw new InvalidSettingsException(problems);
+        }
+        return builder.kafka(client);
+    }
+
+    /**
+     * Prepares to take a topic of K2's own JSON events into the event type's table.
+     *
+     * @param type the event type, one of {@link EventTypes}
+     * @param topic the topic
+     * @param <T> the class of the events
+     * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
+     */
+    public <T> Ingest ingest(EventType<T> type, String topic) {
+        if (type != (Object) EventTypes.TRADE) {
+            throw new IllegalArgumentException("K2 has no JSON format for " + type.name() + "; pass a Deserializer<"
+                    + type.javaType().getSimpleName() + ">");
+        }
+        // The check above is what makes T a Trade here.
+        @SuppressWarnings("unchecked")
+        Deserializer<T> json = (Deserializer<T>) new TradeJsonDeserializer();
+        return ingest(type, topic, json);
+    }
+
+    /**
+     * Prepares to take a topic into the event type's table.
+     *
+     * @param type the event type
+     * @param topic the topic
+     * @param deserializer makes events of record values; called by one thread. A record it fails on goes to the dead
+     *     letters. It stays the caller's
+     * @param <T> the class of the events
+     * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
+     */
+    public <T> Ingest ingest(EventType<T> type, String topic, Deserializer<T> deserializer) {
+        return ingest(type, topic, KafkaDecoders.of(deserializer));
+    }
+
+    private synchronized <T> Ingest ingest(EventType<T> type, String topic, EventDecoder<T> decoder) {
+        requireOpen();
+        Ingest ingest = new Ingest(type.name(), topic, () -> open(type, topic, decoder));
+        ingests.add(ingest);
+        return ingest;
+    }
+
+    private <T> IngestPipeline<T> open(EventType<T> type, String topic, EventDecoder<T> decoder) {
+        EventLog log = KafkaEventLog.open(kafka, topic);
+        EventStore store = null;
+        try {
+            store = engine.store(type);
+            return new IngestPipeline<>(
+                    type, decoder, log, store, trackers, deduplicators, settings, meters, Clock.systemUTC());
+        } finally {
+            if (store == null) {
+                log.close();
+            }
+        }
+    }
+
+    /**
+     * Pins one cut over the live rows and the history of all ingests that were started.
+     *
+     * @param freshness how fresh it has to be
+     * @return the view; the caller closes it
+     * @throws FreshnessException if the deadline passed first; it names the partitions that lag
+     * @throws K2Exception if no exact answer can be given, with the reason
+     */
+    public View view(Freshness freshness) {
+        List<IngestPipeline<?>> pipelines = pipelines();
+        if (freshness instanceof Freshness.Now now) {
+            return viewNow(pipelines, now.deadline());
+        }
+        pipelines.forEach(IngestPipeline::requireNotStopped);
+        return engine.view();
+    }
+
+    private View viewNow(List<IngestPipeline<?>> pipelines, Duration deadline) {
+        long deadlineNanos = System.nanoTime() + deadline.toNanos();
+        Map<IngestPipeline<?>, Map<LogPartition, Long>> demanded = new LinkedHashMap<>();
+        pipelines.forEach(pipeline -> demanded.put(pipeline, pipeline.stableEnds()));
+        while (true) {
+            demanded.forEach((pipeline, ends) ->
+                    pipeline.await(ends, Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime()))));
+            View view = engine.view();
+            // Between the wait and the pin a fenced writer may have gone back to the table's offsets.
+            if (demanded.values().stream().allMatch(ends -> covers(view.cut(), ends))) {
+                return view;
+            }
+            view.close();
+        }
+    }
+
+    private static boolean covers(Cut cut, Map<LogPartition, Long> ends) {
+        return ends.entrySet().stream().allMatch(end -> cut.tables().values().stream()
+                .map(table -> table.partitions().get(end.getKey()))
+                .anyMatch(partition -> partition != null && partition.liveEnd() >= end.getValue()));
+    }
+
+    private synchronized List<IngestPipeline<?>> pipelines() {
+        requireOpen();
+        List<IngestPipeline<?>> pipelines = new ArrayList<>();
+        for (Ingest ingest : ingests) {
+            IngestPipeline<?> running = ingest.running();
+            if (running != null) {
+                pipelines.add(running);
+            }
+        }
+        if (pipelines.isEmpty()) {
+            throw new IllegalStateException("there is nothing to view: start an ingest first");
+        }
+        return pipelines;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("this K2 is closed");
+        }
+    }
+
+    /** Closes all ingests, each with a last commit, then the query engine. Views that are open fail from now on. */
+    @Override
+    public void close() {
+        List<Ingest> closing;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            closing = List.copyOf(ingests);
+        }
+        try {
+            closing.forEach(Ingest::close);
+        } finally {
+            engine.close();
+            if (ownsCatalog && catalog instanceof AutoCloseable closeable) {
+                try {
+                    closeable.close();
+                } catch (Exception e) {
+                    throw new K2Exception.Retry("cannot close the catalog", e);
+                }
+            }
+        }
+    }
+
+    /** Collects settings. Not thread-safe. */
+    public static final class Builder {
+        private Map<String, ?> kafka = Map.of();
+        private @Nullable Path warehouse;
+        private @Nullable Catalog catalog;
+        private List<Path> catalogDirectories = List.of();
+        private Path spool = Path.of(System.getProperty("java.io.tmpdir"), "k2-spool");
+        private @Nullable SequenceTrackerFactory tracker;
+        private @Nullable DeduplicatorFactory deduplicator;
+        private @Nullable String trackerName;
+        private @Nullable String deduplicatorName;
+        private boolean discover;
+        private MeterRegistry meters = new SimpleMeterRegistry();
+        private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
+        private long generationBytes = PipelineSettings.DEFAULT.generationBytes();
+        private int generationRows = PipelineSettings.DEFAULT.generationRows();
+        private long memoryLimitBytes = 1L << 30;
+        private Duration viewMaxAge = Duration.ofMinutes(30);
+
+        private Builder() {}
+
+        /**
+         * Sets the Kafka clients' settings. All pass through untouched but those that K2 owns, which are refused:
+         * {@link KafkaEventLog#OWNED_SETTINGS}.
+         *
+         * @param settings by name; {@code bootstrap.servers} is needed
+         * @return this
+         */
+        public Builder kafka(Map<String, ?> settings) {
+            this.kafka = settings;
+            return this;
+        }
+
+        /**
+         * Sets a local directory to hold the tables and their SQLite catalog; made if it is not there.
+         *
+         * @param directory the directory
+         * @return this
+         */
+        public Builder warehouse(Path directory) {
+            this.warehouse = directory;
+            return this;
+        }
+
+        /**
+         * Sets a catalog instead of a warehouse. Its tables' files must be local.
+         *
+         * @param existing the catalog; stays the caller's
+         * @param directories where the tables' files are; queries can read nothing else
+         * @return this
+         */
+        public Builder catalog(Catalog existing, Path... directories) {
+            this.catalog = existing;
+            this.catalogDirectories = List.of(directories);
+            return this;
+        }
+
+        /**
+         * Sets the local directory for files on their way to a table and for what queries spill; by default
+         * {@code k2-spool} in the system's temporary directory. Processes may share it.
+         *
+         * @param directory the directory
+         * @return this
+         */
+        public Builder spool(Path directory) {
+            this.spool = directory;
+            return this;
+        }
+
+        /**
+         * Sets the sequence tracker; beats a name and whatever discovery finds.
+         *
+         * @param factory opens one per partition
+         * @return this
+         */
+        public Builder sequenceTracker(SequenceTrackerFactory factory) {
+            this.tracker = factory;
+            return this;
+        }
+
+        /**
+         * Chooses the sequence tracker by name.
+         *
+         * @param name the name, {@code in-memory} or one that discovery finds
+         * @return this
+         */
+        public Builder sequenceTracker(String name) {
+            this.trackerName = name;
+            return this;
+        }
+
+        /**
+         * Sets the deduplicator; beats a name and whatever discovery finds.
+         *
+         * @param factory opens one per partition
+         * @return this
+         */
+        public Builder deduplicator(DeduplicatorFactory factory) {
+            this.deduplicator = factory;
+            return this;
+        }
+
+        /**
+         * Chooses the deduplicator by name.
+         *
+         * @param name the name, {@code exact} or one that discovery finds
+         * @return this
+         */
+        public Builder deduplicator(String name) {
+            this.deduplicatorName = name;
+            return this;
+        }
+
+        /**
+         * Looks for implementations on the class path ({@link java.util.ServiceLoader}); without this nothing is looked
+         * for.
+         *
+         * @return this
+         */
+        public Builder discover() {
+            this.discover = true;
+            return this;
+        }
+
+        /**
+         * Sets where meters are registered; all begin with {@code k2.}.
+         *
+         * @param registry the registry; stays the caller's
+         * @return this
+         */
+        public Builder meterRegistry(MeterRegistry registry) {
+            this.meters = registry;
+            return this;
+        }
+
+        /**
+         * Sets the longest time a record waits for its commit; 10 s by default. Queries do not wait for commits.
+         *
+         * @param interval 100 ms to 1 h
+         * @return this
+         */
+        public Builder commitInterval(Duration interval) {
+            this.commitInterval = interval;
+            return this;
+        }
+
+        /**
+         * Sets how many bytes of records make a commit due; 128 MiB by default.
+         *
+         * @param bytes 1 KiB to 4 GiB
+         * @return this
+         */
+        public Builder generationBytes(long bytes) {
+            this.generationBytes = bytes;
+            return this;
+        }
+
+        /**
+         * Sets how many rows make a commit due; 500,000 by default.
+         *
+         * @param rows 1 to 10 million
+         * @return this
+         */
+        public Builder generationRows(int rows) {
+            this.generationRows = rows;
+            return this;
+        }
+
+        /**
+         * Sets the most memory that DuckDB takes, for live rows and for queries; 1 GiB by default. A commit is due when
+         * live rows take a third of it.
+         *
+         * @param bytes 64 MiB or more
+         * @return this
+         */
+        public Builder memoryLimitBytes(long bytes) {
+            this.memoryLimitBytes = bytes;
+            return this;
+        }
+
+        /**
+         * Sets how long a view may be used; 30 minutes by default. It must be shorter than the tables keep snapshots,
+         * one hour unless their properties say otherwise.
+         *
+         * @param age more than zero
+         * @return this
+         */
+        public Builder viewMaxAge(Duration age) {
+            this.viewMaxAge = age;
+            return this;
+        }
+
+        /**
+         * Opens the catalog and the query engine. Kafka is first asked when an ingest starts.
+         *
+         * @return the K2; the caller closes it
+         * @throws InvalidSettingsException listing everything that is wrong with the settings
+         */
+        public K2 build() {
+            List<String> problems = new ArrayList<>();
+            if (!kafka.containsKey("bootstrap.servers")) {
+                problems.add("kafka: bootstrap.servers is missing, for example localhost:9092");
+            }
+            if ((warehouse == null) == (catalog == null)) {
+                problems.add("warehouse: set either a warehouse directory or a catalog"
+                        + (warehouse == null ? "" : ", not both"));
+            }
+            if (memoryLimitBytes < 64L << 20) {
+                problems.add("memory-limit-bytes: " + memoryLimitBytes + ", expected 67108864 (64 MiB) or more");
+            }
+            if (viewMaxAge.isNegative() || viewMaxAge.isZero()) {
+                problems.add("view-max-age: " + viewMaxAge + ", expected more than zero");
+            }
+            problems.addAll(KafkaEventLog.problems(kafka));
+            SequenceTrackerFactory chosenTracker = collect(
+                    problems,
+                    () -> SpiSelection.choose(
+                            SequenceTrackerFactory.class,
+                            tracker,
+                            trackerName,
+                            discover ? SpiSelection.discover(SequenceTrackerFactory.class) : List.of(),
+                            SequenceTrackers.inMemory()));
+            DeduplicatorFactory chosenDeduplicator = collect(
+                    problems,
+                    () -> SpiSelection.choose(
+                            DeduplicatorFactory.class,
+                            deduplicator,
+                            deduplicatorName,
+                            discover ? SpiSelection.discover(DeduplicatorFactory.class) : List.of(),
+                            Deduplicators.exact()));
+            PipelineSettings settings = collect(
+                    problems,
+                    () -> new PipelineSettings(
+                            commitInterval,
+                            generationBytes,
+                            generationRows,
+                            Math.max(1L << 20, memoryLimitBytes / 3),
+                            PipelineSettings.DEFAULT.pendingGenerations(),
+                            PipelineSettings.DEFAULT.daysPerCommit(),
+                            PipelineSettings.DEFAULT.eventTimeBehind(),
+                            PipelineSettings.DEFAULT.eventTimeAhead()));
+            if (!problems.isEmpty() || chosenTracker == null || chosenDeduplicator == null || settings == null) {
+                throw new InvalidSettingsException(problems);
+            }
+            Catalog opened;
+            List<Path> readable;
+            if (catalog != null) {
+                opened = catalog;
+                readable = catalogDirectories;
+            } else {
+                Path directory = Objects.requireNonNull(warehouse);
+                opened = Warehouses.local(directory);
+                readable = List.of(directory);
+            }
+            HybridEngine engine = HybridEngine.open(opened, readable, spool, memoryLimitBytes, viewMaxAge);
+            return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings);
+        }
+
+        private static <V> @Nullable V collect(List<String> problems, Supplier<V> value) {
+            try {
+                return value.get();
+            } catch (InvalidSettingsException e) {
+                problems.addAll(e.problems());
+                return null;
+            }
+        }
+    }
+}
