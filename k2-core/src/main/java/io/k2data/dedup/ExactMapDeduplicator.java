@@ -26,18 +26,18 @@ import org.jspecify.annotations.Nullable;
  * windows ahead of it: a record that is up to one window behind the highest still finds all that it could repeat.
  *
  * <p><b>What may have been forgotten.</b> {@code horizon} is such a time that every sighting registered after it is
- * still here. It rises to the time of each sighting that is dropped, for its age or because of the bound on ids. It also
- * rises with {@link #register}, to just below two windows before the highest time: who registers has a table with older
- * rows that this instance was never shown. A record that finds no sighting is new if t - window is above the horizon, and
- * a suspect otherwise. So an instance that has run all along and one that was rebuilt from the table differ at most in
- * who has to look a late record up, never in the verdict that comes of it.
+ * still here. It rises to the time of each sighting that is dropped, for its age or because of the bound on ids. It
+ * also rises with {@link #register}, to just below two windows before the highest time: who registers has a table with
+ * older rows that this instance was never shown. A record that finds no sighting is new if t - window is above the
+ * horizon, and a suspect otherwise. So an instance that has run all along and one that was rebuilt from the table
+ * differ at most in who has to look a late record up, never in the verdict that comes of it.
  *
  * <p><b>How.</b> Sightings lie in a ring of parallel arrays in the order they were registered, which is very nearly the
  * order of time, so that the oldest is dropped in O(1). A sighting with an older time than the ring's first one stays
  * somewhat longer than it need; it does no harm. Over the ring lies a hash table with chaining: {@code buckets} gives
- * the youngest sighting of a chain, {@code next} the one before it. Sightings of the same id, several if it was accepted
- * again after the window, are in the same chain. A map from id to position would need a list for those, and a second
- * structure to drop the oldest.
+ * the youngest sighting of a chain, {@code next} the one before it. Sightings of the same id, several if it was
+ * accepted again after the window, are in the same chain. A map from id to position would need a list for those, and a
+ * second structure to drop the oldest.
  */
 final class ExactMapDeduplicator implements Deduplicator {
     private static final SnapshotFormat FORMAT = new SnapshotFormat("dedup-exact", 1);

@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Ranges of missing numbers, disjoint and in rising order, in two arrays: 16 bytes each where a tree takes some 90. Gaps
- * open at the top and close or are abandoned at the bottom, both in O(1) amortised; the rare one in the middle moves
- * those above it.
+ * Ranges of missing numbers, disjoint and in rising order, in two arrays: 16 bytes each where a tree takes some 90.
+ * Gaps open at the top and close or are abandoned at the bottom, both in O(1) amortised; the rare one in the middle
+ * moves those above it.
  */
 final class GapList {
     private static final long[] EMPTY = {};

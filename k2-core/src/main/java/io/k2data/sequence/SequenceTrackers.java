@@ -31,10 +31,10 @@ public final class SequenceTrackers {
      * below the highest seen opens a new epoch, also where it was seen before: that is what a venue looks like that
      * began to count anew.
      *
-     * <p>Beyond the bound on open gaps the lowest gap of the stream is abandoned: its numbers move from the ledger's gaps
-     * to {@code abandoned}. From then on the tracker does not know which numbers between the lowest and the highest
-     * abandoned one were seen. One of them that comes after all is reported and counted as late, never as a duplicate,
-     * since a duplicate might be thrown away; {@code abandoned} stays as it is.
+     * <p>Beyond the bound on open gaps the lowest gap of the stream is abandoned: its numbers move from the ledger's
+     * gaps to {@code abandoned}. From then on the tracker does not know which numbers between the lowest and the
+     * highest abandoned one were seen. One of them that comes after all is reported and counted as late, never as a
+     * duplicate, since a duplicate might be thrown away; {@code abandoned} stays as it is.
      *
      * @param config the settings
      * @return the factory, named {@code in-memory}

@@ -391,8 +391,8 @@ public abstract class DeduplicatorContract {
     }
 
     /**
-     * Random records, early, late, sent twice and replayed, cut into random batches and restored at random places, against
-     * a list of all sightings.
+     * Random records, early, late, sent twice and replayed, cut into random batches and restored at random places,
+     * against a list of all sightings.
      */
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
