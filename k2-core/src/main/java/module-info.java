@@ -6,5 +6,7 @@ module io.k2data.core {
     requires org.slf4j;
     requires static transitive org.jspecify;
 
+    exports io.k2data.dedup;
     exports io.k2data.pipeline;
+    exports io.k2data.sequence;
 }

@@ -33,10 +33,12 @@ public record StreamLedger(
     /**
      * Returns how many numbers are missing.
      *
-     * @return the sum of the open gaps' lengths
+     * @return the sum of the open gaps' lengths; {@link Long#MAX_VALUE} if it is more than that
      */
     public long missing() {
-        return gaps.stream().mapToLong(Range::length).sum();
+        return gaps.stream()
+                .mapToLong(Range::length)
+                .reduce(0, (sum, length) -> sum > Long.MAX_VALUE - length ? Long.MAX_VALUE : sum + length);
     }
 
     /**
@@ -56,10 +58,11 @@ public record StreamLedger(
         /**
          * Returns how many numbers it holds.
          *
-         * @return 1 or more
+         * @return 1 or more; {@link Long#MAX_VALUE} if it is more than that
          */
         public long length() {
-            return to - from + 1;
+            long length = to - from + 1;
+            return length > 0 ? length : Long.MAX_VALUE;
         }
     }
 }
