@@ -429,6 +429,38 @@ class KafkaEventLogIT {
     }
 
     @Test
+    void truncatedLogIsNoticedByItsLeaderEpoch(@TempDir Path directory) throws Exception {
+        try (EmbeddedKafka mortal = EmbeddedKafka.childProcess(directory)) {
+            mortal.createTopic(topic, 1);
+            Map<String, Object> settings = Map.of("bootstrap.servers", mortal.bootstrapServers());
+            send(settings, topic, 0, 5);
+            mortal.kill();
+            mortal.start();
+            send(settings, topic, 0, 5);
+            try (var log = KafkaEventLog.open(settings, topic)) {
+                Map<LogPartition, Bounds> bounds = log.bounds();
+                LogPartition partition = bounds.keySet().iterator().next();
+                log.assign(starts(bounds));
+                LogOffset end = Objects.requireNonNull(read(log, bounds).next.get(partition));
+                assertThat(end.offset()).isEqualTo(10);
+                assertThat(end.leaderEpoch().orElseThrow()).isPositive();
+
+                // Offset 8 is there, but not the one that a leader of epoch 0 wrote.
+                log.assign(Map.of(partition, new LogOffset(8, OptionalInt.of(0))));
+                assertThatThrownBy(() -> pollUntil(log, () -> false))
+                        .isInstanceOf(LostRangeException.class)
+                        .hasMessage(topic + "-0: the log was truncated below the next offset 8; it differs from what"
+                                + " was read from offset 5 on, so records that were read may not be in Kafka any more");
+
+                log.assign(Map.of(partition, new LogOffset(8, OptionalInt.of(99))));
+                assertThatThrownBy(() -> pollUntil(log, () -> false))
+                        .isInstanceOf(LostRangeException.class)
+                        .hasMessageStartingWith(topic + "-0: the log was truncated below the next offset 8, so");
+            }
+        }
+    }
+
+    @Test
     void missingTopicIsNamedWithItsCluster() {
         try (var log = open()) {
             assertThatThrownBy(log::bounds)
@@ -659,7 +691,11 @@ class KafkaEventLogIT {
     }
 
     private static void send(String topic, int partition, int count) throws Exception {
-        try (var producer = producer(Map.of())) {
+        send(settings(), topic, partition, count);
+    }
+
+    private static void send(Map<String, Object> settings, String topic, int partition, int count) throws Exception {
+        try (var producer = producer(settings)) {
             for (int i = 0; i < count; i++) {
                 producer.send(new ProducerRecord<>(topic, partition, OLD + i, null, bytes("v" + i)))
                         .get();

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TradeJsonTest {
+    private static final List<Side> SIDES = List.of(Side.values());
     private static final Instant TIME = Instant.parse("2026-03-01T09:30:00.000125Z");
     private static final String TIME_MICROS = "1772357400000125";
 
@@ -458,7 +459,7 @@ class TradeJsonTest {
         trade.at(Instant.ofEpochSecond(random.nextLong(4_000_000_000L), random.nextInt(1_000_000) * 1000L))
                 .priced(decimal(random, 26, 12), decimal(random, 28, 10));
         if (random.nextBoolean()) {
-            trade.side(Side.values()[random.nextInt(Side.values().length)]).sequence(random.nextLong());
+            trade.side(SIDES.get(random.nextInt(SIDES.size()))).sequence(random.nextLong());
         }
         if (random.nextBoolean()) {
             trade.messageId("m" + random.nextInt()).traded(random.nextBoolean() ? "spot" : null, "\u20ac");
