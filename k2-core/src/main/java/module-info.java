@@ -2,7 +2,6 @@
 module io.k2data.core {
     requires transitive io.k2data.api;
     requires transitive micrometer.core;
-    requires org.agrona;
     requires org.slf4j;
     requires static transitive org.jspecify;
 
