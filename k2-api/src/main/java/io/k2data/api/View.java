@@ -6,7 +6,8 @@ import java.sql.Connection;
  * SQL over history and live rows at one pinned cut. Every statement on the view's connection sees exactly the rows of
  * {@link #cut()}, however many commits land meanwhile. One relation per event type, named as its table.
  *
- * <p>A view holds files and memory: close it. It may be used by one thread at a time.
+ * <p>A statement that fails while it is bound or run, be it for a misspelt column, ends the cut, as it ends a transaction
+ * in most databases; later statements say so, and the remedy is a new view. A view holds files and memory: close it. It may be used by one thread at a time.
  */
 public interface View extends AutoCloseable {
     /**

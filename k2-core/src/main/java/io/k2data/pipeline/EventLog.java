@@ -37,7 +37,8 @@ public interface EventLog extends AutoCloseable {
 
     /**
      * Sends a record that was rejected to the dead letters, key and value untouched, with its position, reason and
-     * error. Does not wait; {@link #flushDeadLetters} does.
+     * error. Does not wait for the acknowledgement, as {@link #flushDeadLetters} does; may block while the dead-letter
+     * topic is made or its buffer is full.
      *
      * @param record the record
      * @param rejection why
@@ -48,13 +49,14 @@ public interface EventLog extends AutoCloseable {
      * Waits until every dead letter sent so far was acknowledged.
      *
      * @throws io.k2data.api.K2Exception.Retry if one was not; the records have to be read and sent again
+     * @throws io.k2data.api.K2Exception.Stop if one was refused for good
      */
     void flushDeadLetters();
 
     /** Ends a waiting {@link #poll} early. */
     void wakeup();
 
-    /** Leaves the log; waits a few seconds at most. Called by the ingest thread after its last poll. */
+    /** Leaves the log; waits a few seconds at most. Called once the ingest thread has made its last poll. */
     @Override
     void close();
 

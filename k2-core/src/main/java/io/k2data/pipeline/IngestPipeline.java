@@ -337,6 +337,9 @@ public final class IngestPipeline<T> implements AutoCloseable {
      */
     public Map<LogPartition, Long> stableEnds() {
         Map<LogPartition, Long> ends = new TreeMap<>();
+        if (closing) {
+            throw new K2Exception.Retry("the ingest of " + type.name() + " is closed", null);
+        }
         log.bounds().forEach((partition, bounds) -> ends.put(partition, bounds.stableEnd()));
         return ends;
     }
@@ -479,7 +482,7 @@ public final class IngestPipeline<T> implements AutoCloseable {
                 fenced.increment();
                 LOG.atWarn().setCause(e).log("{}: another writer was first; reading the table again", type.name());
                 reload = true;
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 LOG.atWarn().setCause(e).log("{}: trouble; going back to what the table holds", type.name());
                 setHealth(Health.Status.RETRYING, e.toString());
                 reload = true;
@@ -756,8 +759,9 @@ public final class IngestPipeline<T> implements AutoCloseable {
     private void store(PartitionWork partitionWork, LogOffset next, long rejected) {
         int before = rows.size();
         judge.judge(partitionWork, rows::add);
-        long stored = rows.size() - before;
-        advance(partitionWork.partition, next, stored, judge.size() - stored, rejected);
+        int stored = rows.size() - before;
+        int duplicate = judge.size() - stored;
+        advance(partitionWork.partition, next, stored, duplicate, rejected);
     }
 
     private void advance(LogPartition partition, LogOffset next, long stored, long duplicate, long rejected) {

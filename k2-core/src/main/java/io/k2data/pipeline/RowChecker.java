@@ -74,8 +74,8 @@ final class RowChecker<T> {
                 checkText(column, text);
             }
             return value;
-        } else if (type instanceof ColumnType.Int64 && value instanceof Long
-                || type instanceof ColumnType.Int32 && value instanceof Integer) {
+        } else if ((type instanceof ColumnType.Int64 && value instanceof Long)
+                || (type instanceof ColumnType.Int32 && value instanceof Integer)) {
             return value;
         }
         throw new Rejection(

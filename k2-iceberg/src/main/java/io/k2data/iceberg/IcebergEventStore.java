@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.TableMetadata;
 import org.duckdb.DuckDBConnection;
@@ -167,12 +168,18 @@ final class IcebergEventStore implements EventStore {
         String history = HistoryFiles.select(layout, metadata.schema(), HistoryFiles.plan(table.table(), metadata));
         String inPartition = " from (" + history + ") where kafka_partition = " + partition.partition();
         String id = type.idColumns().isEmpty() ? "" : ", " + Sql.names(names(type.idColumns()));
+        // The deduplicator counts from the newest row that has an id; so must the horizon.
+        String withId = type.idColumns().isEmpty()
+                ? ""
+                : type.idColumns().stream()
+                        .map(column -> Sql.name(column.name()) + " is not null")
+                        .collect(Collectors.joining(" or ", " and (", ")"));
         String sequence =
                 type.sequenceColumn().map(column -> Sql.name(column.name())).orElse("null::BIGINT");
         try (Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select venue, symbol, kafka_offset, epoch_ms(kafka_time), "
                         + sequence + id + inPartition + " and epoch_ms(kafka_time) >= (select max(epoch_ms(kafka_time))"
-                        + inPartition + ") - " + horizonMillis + " order by kafka_offset")) {
+                        + inPartition + withId + ") - " + horizonMillis + " order by kafka_offset")) {
             while (row.next()) {
                 long number = row.getLong(5);
                 Long sequenceNumber = row.wasNull() ? null : number;

@@ -126,7 +126,7 @@ final class ReadOnlyConnection implements InvocationHandler {
         try {
             result = method.invoke(target, arguments);
         } catch (InvocationTargetException e) {
-            throw e.getCause();
+            throw explained(e.getTargetException());
         }
         return wrapResult(proxy, result);
     }
@@ -169,7 +169,19 @@ final class ReadOnlyConnection implements InvocationHandler {
                     throw new SQLException("one statement at a time, found " + result.getLong(4));
                 }
             }
+        } catch (SQLException e) {
+            throw (SQLException) explained(e);
         }
+    }
+
+    /** A statement that fails while it runs ends DuckDB's transaction, and with it the pin. Say so the next time. */
+    private static Throwable explained(Throwable failure) {
+        String message = failure.getMessage();
+        return failure instanceof SQLException && message != null && message.contains("transaction is aborted")
+                ? new SQLException(
+                        "an earlier statement of this view failed, and the pinned cut went with it; open a new view",
+                        failure)
+                : failure;
     }
 
     private static SQLFeatureNotSupportedException refused(String what) {

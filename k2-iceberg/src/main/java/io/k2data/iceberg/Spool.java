@@ -12,12 +12,15 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A directory for one engine's passing files. Its lock file is held while the engine lives; a process that was killed
  * holds none, so whoever opens the next spool beside it sees that it is dead and removes it.
  */
 final class Spool implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Spool.class);
     private static final String PREFIX = "engine-";
     private static final String LOCK = "lock";
 
@@ -52,14 +55,15 @@ final class Spool implements AutoCloseable {
                     .toList();
         }
         for (Path path : found) {
-            // Without a lock file it is either just being made or half removed by another; leave it to them.
             try (FileChannel channel = FileChannel.open(path.resolve(LOCK), StandardOpenOption.WRITE)) {
                 FileLock free = channel.tryLock();
                 if (free != null) {
                     remove(path);
                 }
-            } catch (OverlappingFileLockException | NoSuchFileException e) {
-                continue;
+            } catch (OverlappingFileLockException e) {
+                LOG.atDebug().log("{} is in use by this process", path);
+            } catch (NoSuchFileException e) {
+                LOG.atDebug().log("{} is just being made, or removed by another", path);
             }
         }
     }

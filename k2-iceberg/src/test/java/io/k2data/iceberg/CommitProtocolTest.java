@@ -1,0 +1,369 @@
+package io.k2data.iceberg;
+
+import static io.k2data.iceberg.StoreFixture.P0;
+import static io.k2data.iceberg.StoreFixture.P1;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.k2data.api.FencedException;
+import io.k2data.api.K2Exception;
+import io.k2data.api.TableRolledBackException;
+import io.k2data.api.UnreadableTableException;
+import io.k2data.pipeline.EventStore;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import org.apache.iceberg.BaseTable;
+import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.TableOperations;
+import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.exceptions.CommitFailedException;
+import org.apache.iceberg.exceptions.CommitStateUnknownException;
+import org.apache.iceberg.io.FileIO;
+import org.apache.iceberg.io.LocationProvider;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The traps of committing: each was seen to lose, double or destroy data in a naive writer. */
+class CommitProtocolTest {
+    private static final TableIdentifier TRADES = TableIdentifier.of("k2", "trades");
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void aCommitThatLandsButIsReportedAsAConflictCountsOnceAndTheTableSurvives() throws Exception {
+        Faults faults = new Faults();
+        try (StoreFixture fixture = new StoreFixture(directory, faults.over(Warehouses.local(warehouse()))).begin(P0)) {
+            fixture.append(P0, 100);
+            EventStore.Generation sealed = fixture.seal();
+            faults.afterCommit(() -> new CommitFailedException("the connection broke, and the UPDATE ran again"));
+            fixture.store.commit(sealed);
+            assertThat(fixture.positions()).hasSize(100);
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.seal());
+            assertThat(fixture.positions()).hasSize(110).doesNotHaveDuplicates();
+            assertReadable(fixture.catalog, 110, 3);
+        }
+    }
+
+    @Test
+    void withoutVerifyingOperationsTheSameFalseConflictWouldNotCountOnce() {
+        // Shows that the fault above is the real one: Iceberg alone takes the landed commit for a conflict.
+        Faults faults = new Faults();
+        Catalog catalog = faults.over(Warehouses.local(warehouse()));
+        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
+            Table plain = catalog.loadTable(TRADES);
+            Snapshot before = plain.currentSnapshot();
+            faults.afterCommit(() -> new CommitFailedException("false conflict"));
+            assertThatThrownBy(() -> plain.newAppend()
+                            .validateWith(ancestors -> {
+                                for (Snapshot ancestor : ancestors) {
+                                    return ancestor.snapshotId() == before.snapshotId();
+                                }
+                                return true;
+                            })
+                            .commit())
+                    .isInstanceOf(org.apache.iceberg.exceptions.ValidationException.class);
+            Snapshot landed = catalog.loadTable(TRADES).currentSnapshot();
+            assertThat(landed.snapshotId()).isNotEqualTo(before.snapshotId());
+            assertThatThrownBy(() -> landed.allManifests(plain.io())).isInstanceOf(RuntimeException.class);
+        }
+    }
+
+    @Test
+    void anUnknownOutcomeThatLandedIsFoundByTheNextAttempt() throws Exception {
+        Faults faults = new Faults();
+        try (StoreFixture fixture = new StoreFixture(directory, faults.over(Warehouses.local(warehouse()))).begin(P0)) {
+            fixture.append(P0, 100);
+            EventStore.Generation sealed = fixture.seal();
+            faults.afterCommit(() -> new CommitStateUnknownException(new RuntimeException("time-out")));
+            faults.refuseReads(1);
+            assertThatThrownBy(() -> fixture.store.commit(sealed)).isInstanceOf(K2Exception.Unknown.class);
+            fixture.store.commit(sealed);
+            assertThat(fixture.positions()).hasSize(100).doesNotHaveDuplicates();
+            assertReadable(fixture.catalog, 100, 2);
+        }
+    }
+
+    @Test
+    void anUnknownOutcomeThatDidNotLandIsCommittedByTheNextAttempt() throws Exception {
+        Faults faults = new Faults();
+        try (StoreFixture fixture = new StoreFixture(directory, faults.over(Warehouses.local(warehouse()))).begin(P0)) {
+            fixture.append(P0, 100);
+            EventStore.Generation sealed = fixture.seal();
+            faults.beforeCommit(() -> new CommitStateUnknownException(new RuntimeException("time-out")));
+            assertThatThrownBy(() -> fixture.store.commit(sealed)).isInstanceOf(K2Exception.Unknown.class);
+            fixture.store.commit(sealed);
+            assertThat(fixture.positions()).hasSize(100).doesNotHaveDuplicates();
+            assertReadable(fixture.catalog, 100, 2);
+        }
+    }
+
+    @Test
+    void aRealConflictIsRebasedAndBothWritersOfDifferentPartitionsKeepTheirOffsets() throws Exception {
+        try (StoreFixture one = new StoreFixture(directory).begin(P0);
+                StoreFixture two = new StoreFixture(directory).begin(P1)) {
+            for (int i = 0; i < 5; i++) {
+                one.append(P0, 10);
+                two.append(P1, 7);
+                EventStore.Generation first = one.seal();
+                EventStore.Generation second = two.seal();
+                two.store.commit(second);
+                one.store.commit(first);
+            }
+            assertThat(one.store.load().get(P0).next().offset()).isEqualTo(50);
+            assertThat(one.store.load().get(P1).next().offset()).isEqualTo(35);
+            assertReadable(one.catalog, 85, 12);
+        }
+    }
+
+    @Test
+    void ofTwoWritersOfOnePartitionOneIsFencedAndNothingIsDoubled() throws Exception {
+        try (StoreFixture one = new StoreFixture(directory).begin(P0);
+                StoreFixture two = new StoreFixture(directory).begin(P0)) {
+            one.append(P0, 10);
+            two.append(P0, 12);
+            EventStore.Generation first = one.seal();
+            EventStore.Generation second = two.seal();
+            one.store.commit(first);
+            assertThatThrownBy(() -> two.store.commit(second))
+                    .isInstanceOf(FencedException.class)
+                    .hasMessageContaining("trades-0")
+                    .hasMessageContaining("moved by another writer");
+            assertReadable(one.catalog, 10, 2);
+            two.begin(P0);
+            assertThat(two.positions()).hasSize(10);
+            two.append(P0, 5);
+            two.store.commit(two.seal());
+            assertThat(two.positions()).hasSize(15).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
+    void aWriterIsFencedInTheMiddleOfItsCommitToo() throws Exception {
+        Faults faults = new Faults();
+        try (StoreFixture two = new StoreFixture(directory).begin(P0);
+                StoreFixture one = new StoreFixture(directory, faults.over(Warehouses.local(warehouse()))).begin(P0)) {
+            one.append(P0, 10);
+            two.append(P0, 12);
+            EventStore.Generation first = one.seal();
+            EventStore.Generation second = two.seal();
+            // The other writer lands after this one has staged its append, right before the catalog is asked to swap.
+            faults.beforeCommit(() -> {
+                two.store.commit(second);
+                return null;
+            });
+            assertThatThrownBy(() -> one.store.commit(first)).isInstanceOf(FencedException.class);
+            assertReadable(one.catalog, 12, 2);
+        }
+    }
+
+    @Test
+    void aTableThatWasRolledBackStopsWritersReadersAndTheNextStartByName() throws Exception {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.seal());
+            Table table = fixture.catalog.loadTable(TRADES);
+            long older = table.currentSnapshot().snapshotId();
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.seal());
+            table.refresh();
+            table.manageSnapshots().rollbackTo(older).commit();
+            fixture.append(P0, 10);
+            EventStore.Generation sealed = fixture.seal();
+            assertThatThrownBy(() -> fixture.store.commit(sealed))
+                    .isInstanceOf(TableRolledBackException.class)
+                    .hasMessageContaining("trades-0")
+                    .hasMessageContaining("rolled back");
+            assertThatThrownBy(fixture.engine::view).isInstanceOf(TableRolledBackException.class);
+            assertThatThrownBy(fixture.store::load).isInstanceOf(TableRolledBackException.class);
+        }
+    }
+
+    @Test
+    void expiredSnapshotsAreNoRollback() throws Exception {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0, P1)) {
+            fixture.append(P1, 5);
+            fixture.store.commit(fixture.seal());
+            Table table = fixture.catalog.loadTable(TRADES);
+            for (int i = 0; i < 3; i++) {
+                table.newAppend().commit();
+            }
+            table.expireSnapshots()
+                    .expireOlderThan(System.currentTimeMillis() + 1000)
+                    .retainLast(1)
+                    .commit();
+            assertThat(fixture.store.load().get(P1).next().offset()).isEqualTo(5);
+            assertThat(fixture.positions()).hasSize(5);
+        }
+    }
+
+    @Test
+    void aForeignAppendMovesNoOffsetAndDoesNotFence() throws Exception {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 5);
+            EventStore.Generation sealed = fixture.seal();
+            fixture.catalog.loadTable(TRADES).newAppend().commit();
+            fixture.store.commit(sealed);
+            assertThat(fixture.positions()).hasSize(5);
+        }
+    }
+
+    @Test
+    void aStateOfANewerFormatIsRefusedByName() {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.catalog
+                    .loadTable(TRADES)
+                    .updateProperties()
+                    .set(StoredState.key(P1), "{\"v\":2}")
+                    .commit();
+            assertThatThrownBy(fixture.store::load)
+                    .isInstanceOf(UnreadableTableException.class)
+                    .hasMessageContaining("version 2, this K2 knows version 1");
+        }
+    }
+
+    @Test
+    void aTableOfAnotherSchemaIsRefusedWithAllItsProblems() {
+        Catalog catalog = Warehouses.local(warehouse());
+        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
+            catalog.loadTable(TRADES)
+                    .updateSchema()
+                    .deleteColumn("side")
+                    .deleteColumn("currency")
+                    .commit();
+        }
+        assertThatThrownBy(() -> new StoreFixture(directory, catalog))
+                .isInstanceOf(UnreadableTableException.class)
+                .hasMessageContaining("'side' is missing")
+                .hasMessageContaining("'currency' is missing");
+    }
+
+    private Path warehouse() {
+        return directory.resolve("warehouse");
+    }
+
+    /** Reads the table with nothing of ours: every manifest is there, and rows and snapshots are as many as expected. */
+    private static void assertReadable(Catalog catalog, long rows, int snapshots) throws SQLException {
+        Table table = catalog.loadTable(TRADES);
+        long found = 0;
+        try (var tasks = table.newScan().planFiles()) {
+            for (var task : tasks) {
+                found += task.file().recordCount();
+                assertThat(LocalFileIO.path(task.file().location())).exists();
+            }
+        } catch (java.io.IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+        assertThat(found).isEqualTo(rows);
+        assertThat(table.history()).hasSize(snapshots);
+    }
+
+    /** Makes a catalog's commits and reads fail in the ways that real ones do. */
+    private static final class Faults {
+        private Supplier<RuntimeException> before;
+        private Supplier<RuntimeException> after;
+        private final AtomicInteger refusedReads = new AtomicInteger();
+
+        void beforeCommit(Supplier<RuntimeException> fault) {
+            before = fault;
+        }
+
+        void afterCommit(Supplier<RuntimeException> fault) {
+            after = fault;
+        }
+
+        /** From the next failed commit on, lets this many reads of the table fail. */
+        void refuseReads(int reads) {
+            refusedReads.set(reads);
+        }
+
+        Catalog over(Catalog catalog) {
+            return (Catalog) java.lang.reflect.Proxy.newProxyInstance(
+                    getClass().getClassLoader(),
+                    new Class<?>[] {Catalog.class, org.apache.iceberg.catalog.SupportsNamespaces.class},
+                    (proxy, method, arguments) -> {
+                        try {
+                            Object result = method.invoke(catalog, arguments);
+                            return method.getName().equals("loadTable")
+                                    ? new BaseTable(
+                                            new Operations(((HasTableOperations) result).operations()),
+                                            ((Table) result).name())
+                                    : result;
+                        } catch (java.lang.reflect.InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
+        }
+
+        private final class Operations implements TableOperations {
+            private final TableOperations delegate;
+            private boolean failing;
+
+            Operations(TableOperations delegate) {
+                this.delegate = delegate;
+            }
+
+            @Override
+            public void commit(TableMetadata base, TableMetadata metadata) {
+                Supplier<RuntimeException> first = before;
+                before = null;
+                RuntimeException failure = first == null ? null : first.get();
+                if (failure != null) {
+                    throw failure;
+                }
+                delegate.commit(base, metadata);
+                Supplier<RuntimeException> then = after;
+                after = null;
+                if (then != null) {
+                    failing = true;
+                    throw then.get();
+                }
+            }
+
+            @Override
+            public TableMetadata refresh() {
+                if (failing && refusedReads.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+                    throw new IllegalStateException("the catalog is away");
+                }
+                return delegate.refresh();
+            }
+
+            @Override
+            public TableMetadata current() {
+                return delegate.current();
+            }
+
+            @Override
+            public FileIO io() {
+                return delegate.io();
+            }
+
+            @Override
+            public String metadataFileLocation(String fileName) {
+                return delegate.metadataFileLocation(fileName);
+            }
+
+            @Override
+            public LocationProvider locationProvider() {
+                return delegate.locationProvider();
+            }
+
+            @Override
+            public TableOperations temp(TableMetadata uncommitted) {
+                return delegate.temp(uncommitted);
+            }
+
+            @Override
+            public long newSnapshotId() {
+                return delegate.newSnapshotId();
+            }
+        }
+    }
+}
