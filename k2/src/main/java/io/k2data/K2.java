@@ -277,17 +277,14 @@ public final class K2 implements AutoCloseable {
             closed = true;
             closing = List.copyOf(ingests);
         }
-        try {
+        AutoCloseable ownCatalog = ownsCatalog && catalog instanceof AutoCloseable closeable ? closeable : null;
+        try (AutoCloseable last = ownCatalog;
+                HybridEngine next = engine) {
             closing.forEach(Ingest::close);
-        } finally {
-            engine.close();
-            if (ownsCatalog && catalog instanceof AutoCloseable closeable) {
-                try {
-                    closeable.close();
-                } catch (Exception e) {
-                    throw new K2Exception.Retry("cannot close the catalog", e);
-                }
-            }
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new K2Exception.Retry("cannot close the catalog", e);
         }
     }
 

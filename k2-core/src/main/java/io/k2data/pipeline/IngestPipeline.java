@@ -467,6 +467,11 @@ public final class IngestPipeline<T> implements AutoCloseable {
         boolean reload = false;
         while (!closing) {
             try {
+                if (partitionsMayHaveGrown && !reload) {
+                    LOG.atInfo().log("{}: the topic may have new partitions", type.name());
+                    seal();
+                    reload = committer.drain(Duration.ofMinutes(1));
+                }
                 if (reload) {
                     committer.reset();
                     load();
@@ -480,7 +485,8 @@ public final class IngestPipeline<T> implements AutoCloseable {
                 return;
             } catch (FencedException e) {
                 fenced.increment();
-                LOG.atWarn().setCause(e).log("{}: another writer was first; reading the table again", type.name());
+                LOG.atWarn()
+                        .log("{}: another writer was first; reading the table again: {}", type.name(), e.getMessage());
                 reload = true;
             } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 LOG.atWarn().setCause(e).log("{}: trouble; going back to what the table holds", type.name());
@@ -686,10 +692,6 @@ public final class IngestPipeline<T> implements AutoCloseable {
         committer.check();
         for (FutureTask<?> question = questions.poll(); question != null; question = questions.poll()) {
             question.run();
-        }
-        if (partitionsMayHaveGrown) {
-            partitionsMayHaveGrown = false;
-            throw new K2Exception.Retry("the topic has new partitions", null);
         }
         LogBatch batch = log.poll(POLL);
         if (!batch.next().isEmpty()) {

@@ -134,25 +134,23 @@ public final class HybridEngine implements AutoCloseable {
     public View view() {
         K2Exception.Retry last = null;
         for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
-            DuckDBConnection connection = null;
-            boolean pinned = false;
+            DuckDBConnection connection;
             try {
                 connection = connect();
-                View view = pin(connection);
-                pinned = true;
-                return view;
+            } catch (SQLException e) {
+                throw Sql.failed("connecting a view", e);
+            }
+            try {
+                return pin(connection);
             } catch (K2Exception.Retry e) {
+                close(connection, e);
                 last = e;
             } catch (SQLException e) {
+                close(connection, e);
                 throw Sql.failed("pinning a view", e);
-            } finally {
-                if (!pinned && connection != null) {
-                    try {
-                        connection.close();
-                    } catch (SQLException e) {
-                        throw Sql.failed("closing a view that was not pinned", e);
-                    }
-                }
+            } catch (RuntimeException e) {
+                close(connection, e);
+                throw e;
             }
         }
         throw new K2Exception.Retry("no consistent cut after " + RESOLVE_ATTEMPTS + " attempts", last);

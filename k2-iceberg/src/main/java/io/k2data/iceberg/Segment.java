@@ -40,7 +40,7 @@ final class Segment implements EventStore.Generation {
     private final String commitId = UUID.randomUUID().toString();
     private final Map<LogPartition, Long> rowsByPartition = new TreeMap<>();
     private final Map<LogPartition, Long> liveEnds = new HashMap<>();
-    private @Nullable DuckDBAppender appender;
+    private boolean sealed;
     private Collection<PartitionState> states = List.of();
     private @Nullable List<DataFile> files;
 
@@ -69,7 +69,6 @@ final class Segment implements EventStore.Generation {
                 "create table " + segment.progressRelation()
                         + " (kafka_partition integer not null, next_offset bigint not null)");
         segment.moveEnds(connection, from);
-        segment.appender = connection.createAppender(SCHEMA, rowTable);
         return segment;
     }
 
@@ -101,17 +100,21 @@ final class Segment implements EventStore.Generation {
 
     /** Adds rows and moves live ends in one transaction. After a failure the segment must not be used again. */
     void append(DuckDBConnection connection, List<Row> rows, Map<LogPartition, Long> ends) throws SQLException {
-        DuckDBAppender open = appender;
-        if (open == null) {
+        if (sealed) {
             throw new IllegalStateException("segment " + rowTable + " is sealed");
         }
-        // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not.
+        // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not. An
+        // appender belongs to the thread that made it, and is of no use after an error: so one for each call.
         Sql.run(connection, "BEGIN");
-        for (Row row : rows) {
-            appendRow(open, row);
-            rowsByPartition.merge(row.partition(), 1L, Long::sum);
+        if (!rows.isEmpty()) {
+            try (DuckDBAppender open = connection.createAppender(SCHEMA, rowTable)) {
+                for (Row row : rows) {
+                    appendRow(open, row);
+                    rowsByPartition.merge(row.partition(), 1L, Long::sum);
+                }
+                open.flush();
+            }
         }
-        open.flush();
         moveEnds(connection, ends);
         Sql.run(connection, "COMMIT");
     }
@@ -166,7 +169,7 @@ final class Segment implements EventStore.Generation {
 
     /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
     void seal(Connection connection, Collection<PartitionState> sealedWith) throws SQLException {
-        closeAppender();
+        sealed = true;
         states = List.copyOf(sealedWith);
         Map<Integer, Long> found = new HashMap<>();
         try (Statement statement = connection.createStatement();
@@ -194,16 +197,7 @@ final class Segment implements EventStore.Generation {
     }
 
     void drop(Connection connection) throws SQLException {
-        closeAppender();
         Sql.run(connection, "drop table if exists " + rowRelation());
         Sql.run(connection, "drop table if exists " + progressRelation());
-    }
-
-    private void closeAppender() throws SQLException {
-        if (appender != null) {
-            DuckDBAppender closing = appender;
-            appender = null;
-            closing.close();
-        }
     }
 }

@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
+import java.time.temporal.ChronoField;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -250,7 +251,7 @@ public final class TradeJsonDeserializer implements Deserializer<Trade> {
         int end = text.length();
         int i = end > 0 && text.charAt(0) == '-' ? 1 : 0;
         int digits = digits(text, i);
-        if (digits == 0 || digits > 1 && text.charAt(i) == '0') {
+        if (digits == 0 || (digits > 1 && text.charAt(i) == '0')) {
             return false;
         }
         i += digits;
@@ -302,7 +303,10 @@ public final class TradeJsonDeserializer implements Deserializer<Trade> {
         if (TradeJson.micros(time) == null) {
             throw doesNotFit(
                     column,
-                    excerpt(text) + (time.getNano() % 1000 == 0 ? " is out of range" : " is finer than microseconds"));
+                    excerpt(text)
+                            + (time.get(ChronoField.NANO_OF_SECOND) % 1000 == 0
+                                    ? " is out of range"
+                                    : " is finer than microseconds"));
         }
         return time;
     }
