@@ -1,0 +1,5 @@
+/** Benchmarks. */
+@NullMarked
+package io.k2data.benchmarks;
+
+import org.jspecify.annotations.NullMarked;
