@@ -1,0 +1,5 @@
+/** One main class per idea. */
+@NullMarked
+package io.k2data.examples;
+
+import org.jspecify.annotations.NullMarked;
