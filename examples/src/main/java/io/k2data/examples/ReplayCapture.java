@@ -219,7 +219,7 @@ public final class ReplayCapture {
 
     /** What goes to Kafka for a line. */
     @SuppressWarnings("ArrayRecordComponent")
-    private record Event(byte @Nullable [] key, byte[] value) {
+    private record Event(byte @Nullable [] key, byte @Nullable [] value) {
         /** Returns the event of a message; null if it is of a kind that is not taken. A broken one is sent as it is. */
         static @Nullable Event of(String venue, String message, TradeJsonSerializer serializer) {
             JsonNode data;
