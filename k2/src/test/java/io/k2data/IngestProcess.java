@@ -1,0 +1,47 @@
+package io.k2data;
+
+import io.k2data.api.Freshness;
+import io.k2data.api.event.EventTypes;
+import java.io.File;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** A process that ingests until it is killed, or until its standard input ends: then it catches up, commits and leaves. */
+final class IngestProcess {
+    private IngestProcess() {}
+
+    static Process launch(String bootstrapServers, String topic, Path directory) throws IOException {
+        return new ProcessBuilder(List.of(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx512m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        IngestProcess.class.getName(),
+                        bootstrapServers,
+                        topic,
+                        directory.toString()))
+                .redirectError(ProcessBuilder.Redirect.appendTo(new File(directory.toFile(), "ingest.log")))
+                .start();
+    }
+
+    public static void main(String[] args) throws IOException {
+        try (K2 k2 = K2.builder()
+                .kafka(Map.of("bootstrap.servers", args[0], "max.poll.records", 500))
+                .warehouse(Path.of(args[2], "warehouse"))
+                .spool(Path.of(args[2], "spool"))
+                .commitInterval(Duration.ofMillis(100))
+                .generationRows(2_000)
+                .build()) {
+            Ingest ingest = k2.ingest(EventTypes.TRADE, args[1]).start();
+            System.out.println("started");
+            System.in.transferTo(OutputStream.nullOutputStream());
+            k2.view(Freshness.now(Duration.ofMinutes(2))).close();
+            ingest.close();
+            System.out.println("done " + ingest.tally());
+        }
+    }
+}
