@@ -46,6 +46,7 @@ import java.util.concurrent.Future;
 import java.util.zip.GZIPInputStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
@@ -245,7 +246,7 @@ public final class ReplayCapture {
                         .build();
                 String key = venue + "/" + trade.symbol();
                 return new Event(key.getBytes(StandardCharsets.UTF_8), serializer.serialize(TOPIC, trade));
-            } catch (IllegalArgumentException | NullPointerException e) {
+            } catch (IllegalArgumentException | NullPointerException | SerializationException e) {
                 return raw(message);
             }
         }

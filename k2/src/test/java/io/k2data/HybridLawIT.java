@@ -1,0 +1,212 @@
+package io.k2data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.k2data.api.Cut;
+import io.k2data.api.Freshness;
+import io.k2data.api.View;
+import io.k2data.api.event.EventTypes;
+import io.k2data.testkit.EmbeddedKafka;
+import io.k2data.testkit.FeedSimulator;
+import io.k2data.testkit.Feeds;
+import io.k2data.testkit.SimulatedRecord;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Law 3: a query over a snapshot and a live end gives the rows that the table will hold once everything below that end is
+ * committed. Random feeds with duplicates in flight, random commit points, questions at random moments; each answer is kept
+ * with its cut and compared, in the end, with the finished table. Three seeds; twenty with {@code -Pfull}.
+ */
+class HybridLawIT {
+    private static final int SEEDS = Boolean.getBoolean("k2.full") ? 20 : 3;
+    private static final int TRIALS = Boolean.getBoolean("k2.full") ? 2_000 : 200;
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void everyAnswerEqualsTheLaterTruthOfItsCut() throws Exception {
+        long first = Long.getLong("k2.seed", System.nanoTime());
+        try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
+            for (int i = 0; i < SEEDS; i++) {
+                run(kafka, first + i);
+            }
+        }
+    }
+
+    private void run(EmbeddedKafka kafka, long seed) throws Exception {
+        Random random = new Random(seed);
+        String topic = "law-" + seed;
+        kafka.createTopic(topic, 1 + random.nextInt(6));
+        FeedSimulator feed = FeedSimulator.builder()
+                .seed(seed)
+                .symbols(30)
+                .duplicateRate(0.05)
+                .duplicateDistance(500)
+                .lateRate(0.01)
+                .malformedRate(0.01)
+                .build();
+        List<Answer> answers = new ArrayList<>();
+        TreeMap<Position, String> truth;
+        try (K2 k2 = K2.builder()
+                .kafka(Map.of(
+                        "bootstrap.servers", kafka.bootstrapServers(), "max.poll.records", 50 + random.nextInt(400)))
+                .warehouse(directory.resolve(topic))
+                .spool(directory.resolve("spool"))
+                .commitInterval(Duration.ofMillis(100 + random.nextInt(300)))
+                .generationRows(100 + random.nextInt(1_500))
+                .build()) {
+            Ingest ingest = k2.ingest(EventTypes.TRADE, topic).start();
+            AtomicBoolean sent = new AtomicBoolean();
+            Random pace = new Random(seed);
+            CompletableFuture<Void> sending = CompletableFuture.runAsync(() -> {
+                try (KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
+                    for (int burst = 0; burst < 100; burst++) {
+                        Feeds.send(producer, topic, feed, 1 + pace.nextInt(200));
+                        LockSupport.parkNanos(1_000_000L * pace.nextInt(80));
+                    }
+                } finally {
+                    sent.set(true);
+                }
+            });
+            while (!sent.get()) {
+                Freshness freshness = answers.size() % 2 == 0 ? Freshness.asFreshAsIs() : Freshness.now(PATIENCE);
+                try (View view = k2.view(freshness)) {
+                    answers.add(answer(view));
+                }
+            }
+            sending.get();
+            k2.view(Freshness.now(PATIENCE)).close();
+            ingest.close();
+            assertThat(ingest.tally().stored())
+                    .as("seed %s", seed)
+                    .isEqualTo(feed.truth().trades());
+            assertThat(ingest.tally().duplicate())
+                    .as("seed %s", seed)
+                    .isEqualTo(feed.truth().duplicates());
+        }
+        try (K2 k2 = K2.builder()
+                .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
+                .warehouse(directory.resolve(topic))
+                .spool(directory.resolve("spool"))
+                .build()) {
+            k2.ingest(EventTypes.TRADE, topic).start();
+            try (View view = k2.view(Freshness.asFreshAsIs())) {
+                truth = answer(view).rows();
+            }
+        }
+        assertThat(truth).as("seed %s", seed).hasSize((int) feed.truth().trades());
+        long acrossTheSeam = answers.stream().filter(Answer::spansTheSeam).count();
+        for (Answer answer : answers) {
+            TreeMap<Position, String> expected = new TreeMap<>();
+            truth.forEach((position, row) -> {
+                if (position.offset() < answer.liveEnds().get(position.partition())) {
+                    expected.put(position, row);
+                }
+            });
+            assertThat(answer.rowCount())
+                    .as("no row twice, seed %s", seed)
+                    .isEqualTo(answer.rows().size());
+            assertThat(answer.rows())
+                    .as("seed %s, cut %s", seed, answer.liveEnds())
+                    .isEqualTo(expected);
+        }
+        assertThat(acrossTheSeam).as("answers from both sides, seed %s", seed).isPositive();
+        System.out.println("HybridLawIT: seed " + seed + ", answers " + answers.size() + ", of them across the seam "
+                + acrossTheSeam + ", rows " + truth.size());
+    }
+
+    private static Answer answer(View view) throws SQLException {
+        TreeMap<Position, String> rows = new TreeMap<>();
+        long count = 0;
+        try (Statement statement = view.connection().createStatement();
+                ResultSet result =
+                        statement.executeQuery("select kafka_partition, kafka_offset, venue || '/' || symbol ||"
+                                + " '/' || trade_id || ' ' || price || ' ' || quantity || ' ' || epoch_us(event_time) from"
+                                + " trades")) {
+            while (result.next()) {
+                rows.put(new Position(result.getInt(1), result.getLong(2)), result.getString(3));
+                count++;
+            }
+        }
+        TreeMap<Integer, Long> ends = new TreeMap<>();
+        boolean history = false;
+        boolean live = false;
+        Cut.TableCut cut = view.cut().tables().get("trades");
+        for (var entry : cut.partitions().entrySet()) {
+            ends.put(entry.getKey().partition(), entry.getValue().liveEnd());
+            history |= entry.getValue().tableOffset() > entry.getValue().startOffset();
+            live |= entry.getValue().liveEnd() > entry.getValue().tableOffset();
+        }
+        return new Answer(rows, count, ends, history && live);
+    }
+
+    @Test
+    void whatKafkaAcknowledgedIsInTheNextAnswer() throws Exception {
+        try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
+            kafka.createTopic("trades", 3);
+            FeedSimulator feed = FeedSimulator.builder().seed(99).symbols(10).build();
+            try (K2 k2 = K2.builder()
+                            .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
+                            .warehouse(directory.resolve("barrier"))
+                            .spool(directory.resolve("spool"))
+                            .commitInterval(Duration.ofMillis(250))
+                            .build();
+                    KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
+                k2.ingest(EventTypes.TRADE, "trades").start();
+                for (int trial = 0; trial < TRIALS; trial++) {
+                    SimulatedRecord record = feed.next();
+                    RecordMetadata acknowledged = producer.send(new ProducerRecord<>(
+                                    "trades", null, record.timestampMillis(), record.key(), record.value()))
+                            .get();
+                    try (View view = k2.view(Freshness.now(PATIENCE));
+                            Statement statement = view.connection().createStatement();
+                            ResultSet found = statement.executeQuery(
+                                    "select count(*) from trades where kafka_partition = " + acknowledged.partition()
+                                            + " and kafka_offset = " + acknowledged.offset())) {
+                        found.next();
+                        assertThat(found.getLong(1))
+                                .as("trial %s, %s", trial, new String(record.value(), StandardCharsets.UTF_8))
+                                .isEqualTo(1);
+                    }
+                }
+            }
+        }
+    }
+
+    private static KafkaProducer<byte[], byte[]> producer(EmbeddedKafka kafka) {
+        return new KafkaProducer<>(
+                Feeds.producerSettings(kafka.bootstrapServers()), new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    private record Position(int partition, long offset) implements Comparable<Position> {
+        @Override
+        public int compareTo(Position other) {
+            int byPartition = Integer.compare(partition, other.partition);
+            return byPartition != 0 ? byPartition : Long.compare(offset, other.offset);
+        }
+    }
+
+    private record Answer(
+            TreeMap<Position, String> rows, long rowCount, TreeMap<Integer, Long> liveEnds, boolean spansTheSeam) {}
+}
