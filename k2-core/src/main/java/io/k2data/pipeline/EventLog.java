@@ -40,10 +40,11 @@ public interface EventLog extends AutoCloseable {
      * error. Does not wait for the acknowledgement, as {@link #flushDeadLetters} does; may block while the dead-letter
      * topic is made or its buffer is full.
      *
+     * @param table the table that could not take it
      * @param record the record
      * @param rejection why
      */
-    void deadLetter(LogRecord record, Rejection rejection);
+    void deadLetter(String table, LogRecord record, Rejection rejection);
 
     /**
      * Waits until every dead letter sent so far was acknowledged.

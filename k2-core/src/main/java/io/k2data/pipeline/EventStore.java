@@ -3,26 +3,44 @@ package io.k2data.pipeline;
 import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
 import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.event.Column;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Where the rows of one table go. Rows are visible to queries as soon as {@link #append} returned, durable once the
- * generation they are in was committed.
+ * generation they are in was committed. A store that was opened for a follower never writes to the table: its sealed
+ * generations are kept until {@link #follow} sees that a writer has committed as far.
  *
  * <p>{@link #commit} is called by the committer thread, everything else by the ingest thread; {@link #load},
  * {@link #replay} and {@link #begin} only while no commit is under way.
  */
 public interface EventStore extends AutoCloseable {
     /**
-     * Reads how far the table has taken each partition; makes the table if there is none.
+     * Reads how far the table has taken each partition, and what columns it has.
      *
      * @return the state of every partition the table knows
      */
     Map<LogPartition, PartitionState> load();
+
+    /**
+     * Returns the columns that rows must have values for.
+     *
+     * @return the event type's columns, then those that the table had besides when it was last loaded
+     */
+    List<Column> columns();
+
+    /**
+     * Gives the table columns that it does not have, each of which may be null. They count from the next {@link #load} on.
+     *
+     * @param columns the columns; one that the table has by now, with the same type, is passed over
+     * @throws io.k2data.api.UnreadableTableException if the table has another column of that name
+     */
+    void addColumns(List<Rejection.NewColumn> columns);
 
     /**
      * Gives the ids and sequence numbers of the partition's rows back, in order of offset, so that trackers and
@@ -62,6 +80,32 @@ public interface EventStore extends AutoCloseable {
      * @param liveEnds the next offset of every partition that moved
      */
     void append(List<Row> rows, Map<LogPartition, Long> liveEnds);
+
+    /**
+     * Reads the table again, and drops the sealed generations that it holds by now. For a follower; called by the ingest
+     * thread.
+     *
+     * @return the state of every partition the table knows
+     */
+    Map<LogPartition, PartitionState> follow();
+
+    /**
+     * Says whether the table was repaired since it was loaded, so that live rows may have been judged on the ground of
+     * too few ids. Whoever learns that loads it again. Cheap; it tells what reading the table for a query, or
+     * {@link #follow}, came upon.
+     *
+     * @return true if it has to be loaded again
+     */
+    boolean outdated();
+
+    /**
+     * Says which of some positions have a row in the table.
+     *
+     * @param partition the partition
+     * @param offsets the offsets to look for
+     * @return those found among rows that are committed
+     */
+    Set<Long> storedOffsets(LogPartition partition, Collection<Long> offsets);
 
     /**
      * Returns the memory that rows not yet committed take.

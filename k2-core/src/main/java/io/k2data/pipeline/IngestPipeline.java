@@ -6,11 +6,14 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import io.k2data.api.PartitionContext;
+import io.k2data.api.StartPosition;
 import io.k2data.api.StreamKey;
 import io.k2data.api.TopicRecreatedException;
+import io.k2data.api.UnreadableTableException;
 import io.k2data.api.dedup.DedupBatch;
 import io.k2data.api.dedup.Deduplicator;
 import io.k2data.api.dedup.DeduplicatorFactory;
+import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.api.sequence.SequenceBatch;
 import io.k2data.api.sequence.SequenceTracker;
@@ -20,6 +23,7 @@ import io.k2data.api.sequence.StreamLedger;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.io.IOException;
@@ -32,9 +36,11 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -48,7 +54,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes one topic into one table: reads, decodes, checks, judges, stores, and commits rows together with offsets.
+ * Takes one topic into one table: reads, decodes, checks, judges, stores, and commits rows together with offsets. As a
+ * follower it does the same but for the commit: it begins at the table's offsets, keeps what it read as live rows, and
+ * drops them once a writer has committed as far. It changes nothing that others share: no table, no dead letter.
  *
  * <p>Two threads. The <em>ingest</em> thread reads the log and owns everything a record passes through; the
  * <em>committer</em> thread turns sealed generations into commits. They meet at a bounded queue: when it is full,
@@ -57,10 +65,8 @@ import org.slf4j.LoggerFactory;
  * {@link #health} says why.
  *
  * <p>Public methods may be called by any thread.
- *
- * @param <T> the class of a decoded event
  */
-public final class IngestPipeline<T> implements AutoCloseable {
+public final class IngestPipeline implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(IngestPipeline.class);
     private static final Duration POLL = Duration.ofMillis(50);
     private static final long MEMORY_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
@@ -69,17 +75,23 @@ public final class IngestPipeline<T> implements AutoCloseable {
     private static final long MICROS_PER_DAY = 86_400_000_000L;
     private static final int REBUILD_BATCH = 4096;
     private static final int START_ATTEMPTS = 5;
+    private static final int MAX_COLUMNS = 500;
+    private static final Duration FOLLOW_AT_LEAST = Duration.ofSeconds(1);
+    /** Rows made visible at a time while somebody waits for them. */
+    private static final int ROWS_WHILE_WAITED_FOR = 1_000;
 
-    private final EventType<T> type;
-    private final EventDecoder<T> decoder;
+    private final EventType<?> type;
+    private final RowFormat format;
+    private final IngestPlan plan;
     private final EventLog log;
     private final EventStore store;
     private final SequenceTrackerFactory trackers;
     private final DeduplicatorFactory deduplicators;
     private final PipelineSettings settings;
     private final Clock clock;
-    private final RowChecker<T> checker;
-    private final Judge<T> judge;
+    private final Judge judge;
+    private final MeterRegistry meters;
+    private final List<Meter> registered = new ArrayList<>();
     private final Committer committer;
     private final Thread thread;
     private final Timer commitTimer;
@@ -96,12 +108,19 @@ public final class IngestPipeline<T> implements AutoCloseable {
     private final Queue<FutureTask<?>> questions = new ConcurrentLinkedQueue<>();
     private Health health = new Health(Health.Status.NEW, null);
     private K2Exception.@Nullable Stop stopped;
+    private int waiting;
+    private volatile boolean waitedFor;
     private volatile boolean closing;
     private volatile boolean partitionsMayHaveGrown;
     private volatile long lagRecords;
     private volatile long liveBytes;
 
-    // Ingest thread only.
+    // Ingest thread only, once it runs.
+    private @Nullable RowDecoder decoder;
+    private @Nullable RowChecker checker;
+    private final Set<String> refusedColumns = new HashSet<>();
+    private boolean full;
+    private long followedNanos;
     private final Map<LogPartition, PartitionWork> work = new TreeMap<>();
     private final List<Row> rows = new ArrayList<>();
     private final Map<LogPartition, Long> newEnds = new HashMap<>();
@@ -115,7 +134,8 @@ public final class IngestPipeline<T> implements AutoCloseable {
      * Makes a pipeline; {@link #start} sets it going. It closes the log and the store when it is closed.
      *
      * @param type the event type
-     * @param decoder makes events of records
+     * @param format how records read
+     * @param plan what to do with the topic
      * @param log the topic
      * @param store the table
      * @param trackers opens sequence trackers, one per partition
@@ -125,8 +145,9 @@ public final class IngestPipeline<T> implements AutoCloseable {
      * @param clock tells the ingestion time of rows
      */
     public IngestPipeline(
-            EventType<T> type,
-            EventDecoder<T> decoder,
+            EventType<?> type,
+            RowFormat format,
+            IngestPlan plan,
             EventLog log,
             EventStore store,
             SequenceTrackerFactory trackers,
@@ -135,37 +156,44 @@ public final class IngestPipeline<T> implements AutoCloseable {
             MeterRegistry meters,
             Clock clock) {
         this.type = type;
-        this.decoder = decoder;
+        this.format = format;
+        this.plan = plan;
         this.log = log;
         this.store = store;
         this.trackers = trackers;
         this.deduplicators = deduplicators;
         this.settings = settings;
         this.clock = clock;
-        this.checker = new RowChecker<>(type, settings);
-        this.judge = new Judge<>(type, store, deduplicators.window().toMillis(), this::count);
+        this.meters = meters;
+        this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::count);
         this.committer = new Committer(
                 "k2-commit-" + type.name(), settings.pendingGenerations(), this::commitOnce, this::onCommitTrouble);
         this.thread = new Thread(this::run, "k2-ingest-" + type.name());
         this.thread.setDaemon(true);
-        this.commitTimer = Timer.builder("k2.commit.duration")
+        this.commitTimer = registered(Timer.builder("k2.commit.duration")
                 .description("time from a sealed generation to its commit")
                 .tag("table", type.name())
-                .register(meters);
-        this.fenced = counter(meters, "fenced");
-        this.retried = counter(meters, "retried");
-        registerMeters(meters);
+                .register(meters));
+        this.fenced = counter("fenced");
+        this.retried = counter("retried");
+        registerMeters();
     }
 
-    private Counter counter(MeterRegistry meters, String outcome) {
-        return Counter.builder("k2.commit.failures")
+    private Counter counter(String outcome) {
+        return registered(Counter.builder("k2.commit.failures")
                 .description("commits that did not go through at once")
                 .tag("table", type.name())
                 .tag("outcome", outcome)
-                .register(meters);
+                .register(meters));
     }
 
-    private void registerMeters(MeterRegistry meters) {
+    /** Notes a meter, to be removed on close: a registry outlives its pipelines, and keeps the first of a name. */
+    private <M extends Meter> M registered(M meter) {
+        registered.add(meter);
+        return meter;
+    }
+
+    private void registerMeters() {
         Map<String, ToDoubleFunction<Tally>> outcomes = Map.of(
                 "consumed", Tally::consumed,
                 "stored", Tally::stored,
@@ -173,13 +201,15 @@ public final class IngestPipeline<T> implements AutoCloseable {
                 "rejected", Tally::rejected,
                 "deferred", Tally::deferred,
                 "lost", Tally::lost,
-                "skipped", Tally::skipped);
-        outcomes.forEach((outcome, value) -> FunctionCounter.builder(
+                "skipped", Tally::skipped,
+                "foreign", Tally::foreign);
+        outcomes.forEach((outcome, value) -> registered(FunctionCounter.builder(
                         "k2.records", this, pipeline -> value.applyAsDouble(pipeline.committedTally()))
-                .description("records by what became of them, committed; consumed is the sum of the others but skipped")
+                .description("records by what became of them, committed; consumed is the sum of stored, duplicate,"
+                        + " rejected, deferred and lost")
                 .tag("table", type.name())
                 .tag("outcome", outcome)
-                .register(meters));
+                .register(meters)));
         Map.of(
                         SequenceVerdict.Gap.class, "gap",
                         SequenceVerdict.Late.class, "late",
@@ -187,24 +217,25 @@ public final class IngestPipeline<T> implements AutoCloseable {
                         SequenceVerdict.Reset.class, "reset")
                 .forEach((verdict, name) -> sequenceCounters.put(
                         verdict,
-                        Counter.builder("k2.sequence.verdicts")
+                        registered(Counter.builder("k2.sequence.verdicts")
                                 .description("sequence numbers that were not in order")
                                 .tag("table", type.name())
                                 .tag("verdict", name)
-                                .register(meters)));
-        Gauge.builder("k2.lag.records", this, pipeline -> pipeline.lagRecords)
+                                .register(meters))));
+        registered(Gauge.builder("k2.lag.records", this, pipeline -> pipeline.lagRecords)
                 .description("records in the log not read yet, as of the last commit")
                 .tag("table", type.name())
-                .register(meters);
-        Gauge.builder("k2.live.bytes", this, pipeline -> pipeline.liveBytes)
+                .register(meters));
+        registered(Gauge.builder("k2.live.bytes", this, pipeline -> pipeline.liveBytes)
                 .description("memory of rows not committed yet")
                 .baseUnit("bytes")
                 .tag("table", type.name())
-                .register(meters);
-        Gauge.builder("k2.healthy", this, pipeline -> pipeline.health().status() == Health.Status.RUNNING ? 1 : 0)
+                .register(meters));
+        registered(Gauge.builder(
+                        "k2.healthy", this, pipeline -> pipeline.health().status() == Health.Status.RUNNING ? 1 : 0)
                 .description("1 while reading and committing")
                 .tag("table", type.name())
-                .register(meters);
+                .register(meters));
     }
 
     private void count(SequenceVerdict verdict) {
@@ -232,7 +263,9 @@ public final class IngestPipeline<T> implements AutoCloseable {
         }
         boolean started = false;
         try {
-            committer.start();
+            if (!isFollower()) {
+                committer.start();
+            }
             loadFirst();
             started = true;
         } finally {
@@ -244,6 +277,19 @@ public final class IngestPipeline<T> implements AutoCloseable {
             }
         }
         thread.start();
+    }
+
+    private boolean isFollower() {
+        return plan.role() == PartitionContext.Role.FOLLOWER;
+    }
+
+    /**
+     * Returns the table's name.
+     *
+     * @return the name
+     */
+    public String table() {
+        return type.name();
     }
 
     /**
@@ -356,6 +402,8 @@ public final class IngestPipeline<T> implements AutoCloseable {
         long deadlineNanos = System.nanoTime() + deadline.toNanos();
         lock.lock();
         try {
+            waiting++;
+            waitedFor = true;
             if (!liveEnds.keySet().containsAll(ends.keySet())) {
                 partitionsMayHaveGrown = true;
                 log.wakeup();
@@ -389,6 +437,8 @@ public final class IngestPipeline<T> implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new K2Exception.Retry("interrupted while waiting for " + type.name(), e);
         } finally {
+            waiting--;
+            waitedFor = waiting > 0;
             lock.unlock();
         }
     }
@@ -453,6 +503,7 @@ public final class IngestPipeline<T> implements AutoCloseable {
     }
 
     private void release() {
+        registered.forEach(meters::remove);
         work.values().forEach(PartitionWork::close);
         work.clear();
         try (log) {
@@ -488,6 +539,16 @@ public final class IngestPipeline<T> implements AutoCloseable {
                 LOG.atWarn()
                         .log("{}: another writer was first; reading the table again: {}", type.name(), e.getMessage());
                 reload = true;
+            } catch (ColumnsNeeded e) {
+                reload = true;
+                try {
+                    addColumns(e.columns);
+                } catch (RuntimeException trouble) {
+                    LOG.atWarn().setCause(trouble).log("{}: could not add columns; trying again", type.name());
+                    setHealth(Health.Status.RETRYING, trouble.getMessage());
+                    pause(backoff);
+                    backoff = Math.min(LAST_BACKOFF_MILLIS, backoff * 2);
+                }
             } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 LOG.atWarn().setCause(e).log("{}: trouble; going back to what the table holds", type.name());
                 setHealth(Health.Status.RETRYING, e.toString());
@@ -501,7 +562,32 @@ public final class IngestPipeline<T> implements AutoCloseable {
         }
     }
 
+    /** Commits what was read so far, gives the table the columns that the next record needs, and has it loaded again. */
+    private void addColumns(List<Rejection.NewColumn> needed) {
+        if (isFollower()) {
+            throw new K2Exception.Retry(
+                    type.name() + " has no column for " + needed + " yet; its writer has to add it", null);
+        }
+        seal();
+        if (!committer.drain(Duration.ofMinutes(1))) {
+            throw new K2Exception.Retry(
+                    "the last commit before adding " + needed + " did not go through in time", null);
+        }
+        for (Rejection.NewColumn column : needed) {
+            try {
+                store.addColumns(List.of(column));
+                LOG.atInfo().log("{}: added column {}", type.name(), column);
+            } catch (UnreadableTableException e) {
+                LOG.atWarn().log("{}: records that need it are rejected from now on: {}", type.name(), e.getMessage());
+                refusedColumns.add(column.name());
+            }
+        }
+    }
+
     private void finish() {
+        if (isFollower()) {
+            return;
+        }
         try {
             seal();
             if (!committer.drain(Duration.ofMinutes(1))) {
@@ -568,21 +654,26 @@ public final class IngestPipeline<T> implements AutoCloseable {
         Map<LogPartition, PartitionState> states = store.load();
         Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
         requireSameTopic(states.keySet(), bounds.keySet());
-        boolean firstStart = states.isEmpty();
+        if (states.isEmpty() && isFollower()) {
+            throw new K2Exception.Retry(
+                    "table " + type.name() + " holds no offsets yet: a follower begins where a writer began; start one",
+                    null);
+        }
+        // A partition that a known topic grew has never been read: it starts at 0, whatever the log still has.
+        Map<LogPartition, Long> starts = states.isEmpty() ? starts(bounds) : Map.of();
         Map<LogPartition, PartitionState> all = new TreeMap<>(states);
         List<PartitionState> unknown = new ArrayList<>();
-        bounds.forEach((partition, bound) -> {
+        bounds.keySet().forEach(partition -> {
             if (!states.containsKey(partition)) {
-                // A partition that a known topic grew has never been read: it starts at 0, whatever the log still has.
-                PartitionState fresh = new PartitionState(
-                        partition,
-                        firstStart ? bound.start() : 0,
-                        LogOffset.of(firstStart ? bound.start() : 0),
-                        Tally.ZERO);
+                long start = starts.getOrDefault(partition, 0L);
+                PartitionState fresh = new PartitionState(partition, start, LogOffset.of(start), Tally.ZERO);
                 unknown.add(fresh);
                 all.put(partition, fresh);
             }
         });
+        List<Column> columns = store.columns();
+        decoder = format.open(type, columns, plan.unknownFields());
+        checker = new RowChecker(type, columns, settings);
         work.values().forEach(PartitionWork::close);
         work.clear();
         all.values().forEach(state -> work.put(state.partition(), open(state)));
@@ -594,7 +685,7 @@ public final class IngestPipeline<T> implements AutoCloseable {
         });
         store.begin(ends);
         clearGeneration();
-        if (!unknown.isEmpty()) {
+        if (!unknown.isEmpty() && !isFollower()) {
             // The first commit fixes where the table began; until it stands there is no seam to query across.
             EventStore.Generation beginning = store.seal(unknown);
             committer.submit(beginning);
@@ -615,6 +706,39 @@ public final class IngestPipeline<T> implements AutoCloseable {
             lock.unlock();
         }
         partitionsMayHaveGrown = false;
+        full = false;
+    }
+
+    /** Where a new table begins, by partition. */
+    private Map<LogPartition, Long> starts(Map<LogPartition, EventLog.Bounds> bounds) {
+        Map<LogPartition, Long> starts = new TreeMap<>();
+        if (plan.start() instanceof StartPosition.Offsets given) {
+            List<String> problems = new ArrayList<>();
+            Set<Integer> left = new TreeSet<>(given.next().keySet());
+            bounds.forEach((partition, bound) -> {
+                left.remove(partition.partition());
+                Long offset = given.next().get(partition.partition());
+                if (offset == null) {
+                    problems.add(partition + " has none");
+                } else if (offset < bound.start() || offset > bound.stableEnd()) {
+                    problems.add(partition + " is to begin at " + offset + ", but the log holds [" + bound.start()
+                            + ", " + bound.stableEnd() + ")");
+                } else {
+                    starts.put(partition, offset);
+                }
+            });
+            left.forEach(number -> problems.add("the topic has no partition " + number));
+            if (!problems.isEmpty()) {
+                throw new K2Exception.Stop(
+                        "the start offsets given for " + type.name() + " do not fit its topic: "
+                                + String.join("; ", problems),
+                        null);
+            }
+        } else {
+            boolean latest = plan.start() == StartPosition.Edge.LATEST;
+            bounds.forEach((partition, bound) -> starts.put(partition, latest ? bound.stableEnd() : bound.start()));
+        }
+        return starts;
     }
 
     private void requireSameTopic(Collection<LogPartition> stored, Collection<LogPartition> found) {
@@ -642,7 +766,7 @@ public final class IngestPipeline<T> implements AutoCloseable {
 
     private PartitionWork open(PartitionState state) {
         LogPartition partition = state.partition();
-        PartitionContext context = new PartitionContext(type.name(), partition, PartitionContext.Role.WRITER);
+        PartitionContext context = new PartitionContext(type.name(), partition, plan.role());
         try {
             SequenceTracker tracker = trackers.open(context, null);
             Deduplicator deduplicator = deduplicators.open(context, null);
@@ -693,6 +817,16 @@ public final class IngestPipeline<T> implements AutoCloseable {
         for (FutureTask<?> question = questions.poll(); question != null; question = questions.poll()) {
             question.run();
         }
+        if (store.outdated()) {
+            throw new FencedException(type.name() + ": dead letters were repaired by a commit of their own", null);
+        }
+        if (isFollower()) {
+            follow();
+            if (full) {
+                pause(POLL.toMillis());
+                return;
+            }
+        }
         LogBatch batch = log.poll(POLL);
         if (!batch.next().isEmpty()) {
             process(batch);
@@ -700,6 +834,49 @@ public final class IngestPipeline<T> implements AutoCloseable {
         if (generationIsDue()) {
             seal();
         }
+    }
+
+    /** Looks how far the writer has come, and drops live rows that the table holds by now. */
+    private void follow() {
+        long now = System.nanoTime();
+        if (followedNanos != 0 && now - followedNanos < followInterval().toNanos()) {
+            return;
+        }
+        followedNanos = now;
+        Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
+        Map<LogPartition, PartitionState> states = store.follow();
+        requireSameTopic(states.keySet(), bounds.keySet());
+        liveBytes = store.liveBytes();
+        boolean wasFull = full;
+        full = liveBytes >= settings.memoryBytes();
+        lock.lock();
+        try {
+            committed.putAll(states);
+            // The table may reach further than what was read here: that is answered from history.
+            states.forEach((partition, state) -> liveEnds.computeIfPresent(
+                    partition, (known, end) -> Math.max(end, state.next().offset())));
+            if (!liveEnds.keySet().containsAll(bounds.keySet())) {
+                partitionsMayHaveGrown = true;
+            }
+            noteLag(bounds);
+            if (full) {
+                health = new Health(
+                        Health.Status.RETRYING,
+                        "reading pauses: " + liveBytes
+                                + " bytes of live rows wait for the writer's commits, the bound is "
+                                + settings.memoryBytes() + "; is the writer running?");
+            } else if (wasFull) {
+                health = new Health(Health.Status.RUNNING, null);
+            }
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Duration followInterval() {
+        Duration quarter = settings.commitInterval().dividedBy(4);
+        return quarter.compareTo(FOLLOW_AT_LEAST) > 0 ? FOLLOW_AT_LEAST : quarter;
     }
 
     private void process(LogBatch batch) {
@@ -710,64 +887,105 @@ public final class IngestPipeline<T> implements AutoCloseable {
         while (from < records.size()) {
             LogPartition partition = records.get(from).partition();
             int to = from + 1;
-            while (to < records.size() && records.get(to).partition().equals(partition)) {
+            boolean inSteps = waitedFor;
+            while (to < records.size()
+                    && records.get(to).partition().equals(partition)
+                    && !(inSteps && to - from >= ROWS_WHILE_WAITED_FOR)) {
                 to++;
             }
-            LogOffset next = quiet.remove(partition);
+            LogOffset next = quiet.get(partition);
             if (next == null) {
                 throw new IllegalStateException("the log gave records of " + partition + " without its next offset");
             }
-            take(partition, records, from, to, next, nowMicros);
+            if (to < records.size() && records.get(to).partition().equals(partition)) {
+                take(records, from, to, new LogOffset(records.get(to).offset(), next.leaderEpoch()), nowMicros);
+            } else {
+                take(records, from, to, next, nowMicros);
+                quiet.remove(partition);
+            }
+            if (inSteps) {
+                publish();
+            }
             from = to;
         }
-        quiet.forEach((partition, next) -> advance(partition, next, 0, 0, 0));
+        quiet.forEach((partition, next) -> advance(partition, next, 0, 0, 0, 0));
         publish();
     }
 
-    /** Takes one partition's records; seals in between where one commit would touch too many days. */
-    private void take(
-            LogPartition partition, List<LogRecord> records, int from, int to, LogOffset next, long nowMicros) {
+    /** Takes records of one partition; seals in between where one commit would touch too many days. */
+    private void take(List<LogRecord> records, int from, int to, LogOffset next, long nowMicros) {
+        LogPartition partition = records.get(from).partition();
         PartitionWork partitionWork = work(partition);
         judge.clear();
         long rejected = 0;
+        long foreign = 0;
         for (int i = from; i < to; i++) {
             LogRecord record = records.get(i);
             generationBytes += bytes(record.key()) + bytes(record.value());
             try {
-                T event = decoder.decode(record);
-                @Nullable Object[] values = checker.values(event);
-                long eventTime = checker.eventTimeMicros(event, record.timestampMillis());
+                @Nullable Object @Nullable [] values = decode(record);
+                if (values == null) {
+                    foreign++;
+                    continue;
+                }
+                long eventTime = Objects.requireNonNull(checker).check(values, record.timestampMillis());
                 Long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
                 if (days.size() >= settings.daysPerCommit() && !days.contains(day)) {
                     // All before this record goes with this generation, and this record begins the next.
-                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected);
+                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected, foreign);
                     publish();
                     seal();
                     judge.clear();
                     rejected = 0;
+                    foreign = 0;
                 }
                 days.add(day);
-                judge.add(
-                        event,
-                        new Row(partition, record.offset(), record.timestampMillis(), nowMicros, eventTime, values));
+                judge.add(new Row(partition, record.offset(), record.timestampMillis(), nowMicros, values));
             } catch (Rejection rejection) {
-                log.deadLetter(record, rejection);
+                if (mayAdd(rejection.newColumns())) {
+                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected, foreign);
+                    publish();
+                    throw new ColumnsNeeded(rejection.newColumns());
+                }
+                if (!isFollower()) {
+                    log.deadLetter(type.name(), record, rejection);
+                }
                 rejected++;
             }
         }
-        store(partitionWork, next, rejected);
+        store(partitionWork, next, rejected, foreign);
     }
 
-    private void store(PartitionWork partitionWork, LogOffset next, long rejected) {
+    private @Nullable Object @Nullable [] decode(LogRecord record) throws Rejection {
+        boolean selected;
+        try {
+            selected = plan.select().test(record);
+        } catch (K2Exception e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new Rejection(Rejection.Reason.UNDECODABLE, "the selection of records failed: " + e);
+        }
+        return selected ? Objects.requireNonNull(decoder).decode(record) : null;
+    }
+
+    private boolean mayAdd(List<Rejection.NewColumn> needed) {
+        return plan.unknownFields() == UnknownFields.ADD_COLUMN
+                && !needed.isEmpty()
+                && needed.size() + store.columns().size() <= MAX_COLUMNS
+                && needed.stream().noneMatch(column -> refusedColumns.contains(column.name()));
+    }
+
+    private void store(PartitionWork partitionWork, LogOffset next, long rejected, long foreign) {
         int before = rows.size();
         judge.judge(partitionWork, rows::add);
         int stored = rows.size() - before;
         int duplicate = judge.size() - stored;
-        advance(partitionWork.partition, next, stored, duplicate, rejected);
+        advance(partitionWork.partition, next, stored, duplicate, rejected, foreign);
     }
 
-    private void advance(LogPartition partition, LogOffset next, long stored, long duplicate, long rejected) {
-        work(partition).advance(next, stored, duplicate, rejected);
+    private void advance(
+            LogPartition partition, LogOffset next, long stored, long duplicate, long rejected, long foreign) {
+        work(partition).advance(next, stored, duplicate, rejected, foreign);
         newEnds.put(partition, next.offset());
     }
 
@@ -816,7 +1034,7 @@ public final class IngestPipeline<T> implements AutoCloseable {
         if (now - memoryCheckedNanos > MEMORY_CHECK_NANOS) {
             memoryCheckedNanos = now;
             liveBytes = store.liveBytes();
-            if (liveBytes >= settings.memoryBytes() && generationRows > 0) {
+            if (liveBytes >= settings.memoryBytes() && generationRows > 0 && !isFollower()) {
                 return true;
             }
         }
@@ -836,7 +1054,9 @@ public final class IngestPipeline<T> implements AutoCloseable {
         if (!states.isEmpty()) {
             EventStore.Generation generation = store.seal(states);
             clearGeneration();
-            committer.submit(generation);
+            if (!isFollower()) {
+                committer.submit(generation);
+            }
         }
     }
 
@@ -871,10 +1091,7 @@ public final class IngestPipeline<T> implements AutoCloseable {
             if (!liveEnds.isEmpty() && !liveEnds.keySet().containsAll(bounds.keySet())) {
                 partitionsMayHaveGrown = true;
             }
-            lagRecords = bounds.entrySet().stream()
-                    .mapToLong(entry ->
-                            Math.max(0, entry.getValue().stableEnd() - liveEnds.getOrDefault(entry.getKey(), 0L)))
-                    .sum();
+            noteLag(bounds);
             if (health.status() == Health.Status.RETRYING) {
                 health = new Health(Health.Status.RUNNING, null);
             }
@@ -883,8 +1100,28 @@ public final class IngestPipeline<T> implements AutoCloseable {
         }
     }
 
+    /** The caller holds the lock. */
+    private void noteLag(Map<LogPartition, EventLog.Bounds> bounds) {
+        lagRecords = bounds.entrySet().stream()
+                .mapToLong(
+                        entry -> Math.max(0, entry.getValue().stableEnd() - liveEnds.getOrDefault(entry.getKey(), 0L)))
+                .sum();
+    }
+
     private void onCommitTrouble(RuntimeException trouble) {
         retried.increment();
         setHealth(Health.Status.RETRYING, trouble.getMessage());
+    }
+
+    /** Leaves the taking of a batch at a record that the table has no columns for. */
+    private static final class ColumnsNeeded extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient List<Rejection.NewColumn> columns;
+
+        ColumnsNeeded(List<Rejection.NewColumn> columns) {
+            super("columns needed: " + columns, null, false, false);
+            this.columns = columns;
+        }
     }
 }

@@ -17,8 +17,7 @@ import org.jspecify.annotations.Nullable;
  * Passes decoded events of one partition through sequence tracking and, last of all, deduplication. Nothing is rejected
  * after it was registered there. Ingest thread only; buffers are reused.
  */
-final class Judge<T> {
-    private final EventType<T> type;
+final class Judge {
     private final EventStore store;
     private final long windowMillis;
     private final Consumer<SequenceVerdict> onSequence;
@@ -27,18 +26,20 @@ final class Judge<T> {
     private final DedupBatch ids = new DedupBatch();
     private final int[] idIndexes;
     private final int sequenceIndex;
+    private final int venueIndex;
+    private final int symbolIndex;
 
-    Judge(EventType<T> type, EventStore store, long windowMillis, Consumer<SequenceVerdict> onSequence) {
-        this.type = type;
+    Judge(EventType<?> type, EventStore store, long windowMillis, Consumer<SequenceVerdict> onSequence) {
         this.store = store;
         this.windowMillis = windowMillis;
         this.onSequence = onSequence;
         this.idIndexes = type.idColumns().stream()
-                .mapToInt(column -> type.columns().indexOf(column))
+                .mapToInt(column -> type.index(column.name()))
                 .toArray();
-        this.sequenceIndex = type.sequenceColumn()
-                .map(column -> type.columns().indexOf(column))
-                .orElse(-1);
+        this.sequenceIndex =
+                type.sequenceColumn().map(column -> type.index(column.name())).orElse(-1);
+        this.venueIndex = type.index("venue");
+        this.symbolIndex = type.index("symbol");
     }
 
     void clear() {
@@ -51,8 +52,9 @@ final class Judge<T> {
         return candidates.size();
     }
 
-    void add(T event, Row row) {
-        StreamKey stream = type.stream(event);
+    void add(Row row) {
+        // Both columns are required text, and were checked.
+        StreamKey stream = new StreamKey((String) required(row, venueIndex), (String) required(row, symbolIndex));
         Object id = null;
         for (int i = 0; i < idIndexes.length && id == null; i++) {
             id = row.values()[idIndexes[i]];
@@ -66,6 +68,10 @@ final class Judge<T> {
             ids.add(stream, text, row.offset(), row.logTimeMillis());
         }
         candidates.add(new Candidate(row, id == null ? -1 : ids.size() - 1));
+    }
+
+    private static Object required(Row row, int index) {
+        return Objects.requireNonNull(row.values()[index]);
     }
 
     /** Judges what was added, and gives the rows that are to be stored. */

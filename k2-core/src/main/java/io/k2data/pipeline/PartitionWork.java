@@ -11,6 +11,7 @@ final class PartitionWork {
     final SequenceTracker tracker;
     final Deduplicator deduplicator;
     private final long startOffset;
+    private final long repairs;
     private LogOffset next;
     private long consumed;
     private long stored;
@@ -19,6 +20,7 @@ final class PartitionWork {
     private final long deferred;
     private final long lost;
     private long skipped;
+    private long foreign;
     private boolean moved;
 
     PartitionWork(PartitionState from, SequenceTracker tracker, Deduplicator deduplicator) {
@@ -26,6 +28,7 @@ final class PartitionWork {
         this.tracker = tracker;
         this.deduplicator = deduplicator;
         this.startOffset = from.startOffset();
+        this.repairs = from.repairs();
         this.next = from.next();
         Tally tally = from.tally();
         this.consumed = tally.consumed();
@@ -35,6 +38,7 @@ final class PartitionWork {
         this.deferred = tally.deferred();
         this.lost = tally.lost();
         this.skipped = tally.skipped();
+        this.foreign = tally.foreign();
     }
 
     LogOffset next() {
@@ -42,18 +46,19 @@ final class PartitionWork {
     }
 
     /** Moves on, over records of which each has one outcome; offsets in between that held none are skipped. */
-    void advance(LogOffset to, long newStored, long newDuplicate, long newRejected) {
+    void advance(LogOffset to, long newStored, long newDuplicate, long newRejected, long newForeign) {
         long records = newStored + newDuplicate + newRejected;
-        long gone = to.offset() - next.offset() - records;
+        long gone = to.offset() - next.offset() - records - newForeign;
         if (gone < 0) {
-            throw new IllegalStateException(
-                    partition + ": " + records + " records between offsets " + next.offset() + " and " + to.offset());
+            throw new IllegalStateException(partition + ": " + (records + newForeign) + " records between offsets "
+                    + next.offset() + " and " + to.offset());
         }
         consumed += records;
         stored += newStored;
         duplicate += newDuplicate;
         rejected += newRejected;
         skipped += gone;
+        foreign += newForeign;
         moved |= to.offset() != next.offset();
         next = to;
     }
@@ -64,7 +69,8 @@ final class PartitionWork {
                 partition,
                 startOffset,
                 next,
-                new Tally(consumed, stored, duplicate, rejected, deferred, lost, skipped));
+                new Tally(consumed, stored, duplicate, rejected, deferred, lost, skipped, foreign),
+                repairs);
     }
 
     boolean moved() {

@@ -1,5 +1,7 @@
 package io.k2data.pipeline;
 
+import io.k2data.api.event.ColumnType;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -10,6 +12,7 @@ public final class Rejection extends Exception {
     private static final long serialVersionUID = 1L;
 
     private final Reason reason;
+    private final transient List<NewColumn> newColumns;
 
     /**
      * Makes one.
@@ -18,9 +21,44 @@ public final class Rejection extends Exception {
      * @param message which field, what was found, what was expected; at most a few hundred characters
      */
     public Rejection(Reason reason, String message) {
+        this(reason, message, List.of());
+    }
+
+    /**
+     * Makes one for a record whose fields the table has no columns for.
+     *
+     * @param newColumns the columns that would be needed
+     */
+    public Rejection(List<NewColumn> newColumns) {
+        this(
+                Reason.UNKNOWN_FIELD,
+                "no column for " + newColumns.stream().map(NewColumn::name).toList()
+                        + "; allow new columns, ignore unknown fields, or correct the producer",
+                newColumns);
+    }
+
+    private Rejection(Reason reason, String message, List<NewColumn> newColumns) {
         super(message.length() <= 500 ? message : message.substring(0, 500) + "...", null, false, false);
         this.reason = Objects.requireNonNull(reason, "reason");
+        this.newColumns = List.copyOf(newColumns);
     }
+
+    /**
+     * Returns the columns that the table would need to take the record.
+     *
+     * @return the columns; empty unless the reason is {@link Reason#UNKNOWN_FIELD}
+     */
+    public List<NewColumn> newColumns() {
+        return newColumns;
+    }
+
+    /**
+     * A column that a table does not have.
+     *
+     * @param name the field's name
+     * @param type the type that holds its values
+     */
+    public record NewColumn(String name, ColumnType type) {}
 
     /**
      * Returns the kind.
@@ -51,7 +89,11 @@ public final class Rejection extends Exception {
         DOES_NOT_FIT("does-not-fit"),
         /** The event time is too far from the record's time in the log. */
         EVENT_TIME_OUT_OF_BOUNDS("event-time-out-of-bounds"),
-        /** A decoder of the user's failed. */
+        /** A field that the table has no column for. */
+        UNKNOWN_FIELD("unknown-field"),
+        /** No schema can be found by the id that the record carries. */
+        UNKNOWN_SCHEMA("unknown-schema"),
+        /** A decoder, mapping or selection of the user's failed. */
         UNDECODABLE("undecodable");
 
         private final String code;

@@ -6,55 +6,108 @@ import io.k2data.api.event.EventType;
 import io.k2data.pipeline.Rejection.Reason;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
-import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns an event into the values of its row, and rejects what the table cannot hold exactly. Every check is made here,
- * before the row comes near a database: a bad value in the middle of a row would take others with it.
+ * Checks a row's values, and rejects what the table cannot hold exactly. Every check is made here, before the row comes
+ * near a database: a bad value in the middle of a row would take others with it.
  */
-final class RowChecker<T> {
-    private final EventType<T> type;
+final class RowChecker {
+    /** What DuckDB's times reach, to either side; about 290,000 years. */
+    private static final long MAX_MICROS = 9_223_372_022_400_000_000L;
+
+    private final List<Column> columns;
+    private final int[] idIndexes;
+    private final boolean idRequired;
+    private final int eventTime;
+    /** By column, whether a text without a character is as good as none. */
+    private final boolean[] needsContent;
+
     private final long behindMicros;
     private final long aheadMicros;
 
-    RowChecker(EventType<T> type, PipelineSettings settings) {
-        this.type = type;
+    RowChecker(EventType<?> type, List<Column> columns, PipelineSettings settings) {
+        this.columns = columns;
+        this.idIndexes = type.idColumns().stream()
+                .mapToInt(column -> type.index(column.name()))
+                .toArray();
+        this.idRequired = type.idRequired();
+        this.eventTime = type.index("event_time");
+        this.needsContent = new boolean[columns.size()];
+        for (int i = 0; i < needsContent.length; i++) {
+            needsContent[i] = columns.get(i).required() || type.idColumns().contains(columns.get(i));
+        }
         this.behindMicros = settings.eventTimeBehind().toMillis() * 1000;
         this.aheadMicros = settings.eventTimeAhead().toMillis() * 1000;
     }
 
-    @Nullable
-    Object[] values(T event) throws Rejection {
-        List<Column> columns = type.columns();
-        @Nullable Object[] values = new Object[columns.size()];
+    /** Checks a row, brings decimals to their columns' scale, and gives the event's time, epoch microseconds. */
+    long check(@Nullable Object[] values, long logTimeMillis) throws Rejection {
+        if (values.length != columns.size()) {
+            throw new IllegalStateException(
+                    "the decoder gave " + values.length + " values for " + columns.size() + " columns");
+        }
         for (int i = 0; i < values.length; i++) {
             Column column = columns.get(i);
-            Object value = type.value(i, event);
-            if (value == null) {
-                if (column.required()) {
-                    throw new Rejection(Reason.MISSING_FIELD, column.name() + " is missing");
-                }
-            } else {
+            Object value = values[i];
+            if (value instanceof String text && text.isEmpty() && needsContent[i]) {
+                value = null;
+                values[i] = null;
+            }
+            if (value != null) {
                 values[i] = check(column, value);
+            } else if (column.required()) {
+                throw new Rejection(Reason.MISSING_FIELD, column.name() + " is missing");
             }
         }
-        return values;
-    }
-
-    /** The event's time, if it is near enough to the record's. */
-    long eventTimeMicros(T event, long logTimeMillis) throws Rejection {
-        Instant time = type.eventTime(event);
-        long micros = micros("event_time", time);
-        long ahead = micros - logTimeMillis * 1000;
-        if (ahead > aheadMicros || -ahead > behindMicros) {
+        checkId(values);
+        Long micros = (Long) values[eventTime];
+        if (micros == null) {
+            throw new Rejection(Reason.MISSING_FIELD, "event_time is missing");
+        }
+        if (Math.abs(logTimeMillis) > MAX_MICROS / 1000) {
             throw new Rejection(
                     Reason.EVENT_TIME_OUT_OF_BOUNDS,
-                    "event_time " + time + " is too far from the record's time " + Instant.ofEpochMilli(logTimeMillis));
+                    "the record's own time, " + logTimeMillis + " ms, is out of range");
+        }
+        long logMicros = logTimeMillis * 1000;
+        boolean tooEarly = micros < logMicros - behindMicros;
+        boolean tooLate = micros > logMicros + aheadMicros;
+        if (tooEarly || tooLate) {
+            throw new Rejection(
+                    Reason.EVENT_TIME_OUT_OF_BOUNDS,
+                    "event_time " + instant(micros) + " is too far from the record's time "
+                            + Instant.ofEpochMilli(logTimeMillis));
         }
         return micros;
+    }
+
+    private static Instant instant(long micros) {
+        return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1000L);
+    }
+
+    private void checkId(@Nullable Object[] values) throws Rejection {
+        int found = 0;
+        for (int index : idIndexes) {
+            if (values[index] != null) {
+                found++;
+            }
+        }
+        if (found > 1) {
+            throw new Rejection(Reason.MISSING_FIELD, idNames(" and ") + " are both there, expected one of them");
+        } else if (found == 0 && idRequired) {
+            throw new Rejection(Reason.MISSING_FIELD, idNames(" or ") + " is missing");
+        }
+    }
+
+    private String idNames(String between) {
+        return Arrays.stream(idIndexes)
+                .mapToObj(index -> columns.get(index).name())
+                .collect(Collectors.joining(between));
     }
 
     private static Object check(Column column, Object value) throws Rejection {
@@ -63,8 +116,17 @@ final class RowChecker<T> {
             return checkText(column, text);
         } else if (type instanceof ColumnType.Decimal decimal && value instanceof BigDecimal number) {
             return checkDecimal(column, decimal, number);
-        } else if (type instanceof ColumnType.Timestamp && value instanceof Instant time) {
-            long unused = micros(column.name(), time);
+        } else if (type instanceof ColumnType.Int64 && value instanceof Long) {
+            return value;
+        } else if (type instanceof ColumnType.Timestamp && value instanceof Long micros) {
+            if (micros > MAX_MICROS || micros < -MAX_MICROS) {
+                throw new Rejection(Reason.DOES_NOT_FIT, column.name() + ": " + micros + " us is out of range");
+            }
+            return value;
+        } else if (type instanceof ColumnType.Choice choice && value instanceof String text) {
+            if (!choice.values().contains(text)) {
+                throw new Rejection(Reason.WRONG_TYPE, column.name() + ": expected one of " + choice.values());
+            }
             return value;
         } else if (type instanceof ColumnType.TextList && value instanceof List<?> list) {
             for (Object element : list) {
@@ -74,8 +136,11 @@ final class RowChecker<T> {
                 checkText(column, text);
             }
             return value;
-        } else if ((type instanceof ColumnType.Int64 && value instanceof Long)
-                || (type instanceof ColumnType.Int32 && value instanceof Integer)) {
+        } else if (type instanceof ColumnType.Json && value instanceof String text) {
+            return checkText(column, text);
+        } else if ((type instanceof ColumnType.Int32 && value instanceof Integer)
+                || (type instanceof ColumnType.Bool && value instanceof Boolean)
+                || (type instanceof ColumnType.Float64 && value instanceof Double)) {
             return value;
         }
         throw new Rejection(
@@ -136,17 +201,5 @@ final class RowChecker<T> {
             rejection.addSuppressed(cause);
         }
         return rejection;
-    }
-
-    private static long micros(String column, Instant time) throws Rejection {
-        if (time.getNano() % 1000 != 0) {
-            throw new Rejection(
-                    Reason.DOES_NOT_FIT, column + ": " + time + " has nanoseconds, the column holds microseconds");
-        }
-        try {
-            return Math.addExact(Math.multiplyExact(time.getEpochSecond(), 1_000_000L), time.getNano() / 1000);
-        } catch (ArithmeticException | DateTimeException e) {
-            throw new Rejection(Reason.DOES_NOT_FIT, column + ": " + time.getEpochSecond() + " s is out of range");
-        }
     }
 }

@@ -3,7 +3,7 @@ package io.k2data.pipeline;
 /**
  * The counters of Law 2, for one partition since the table began to take it. In records:
  * {@code consumed = stored + duplicate + rejected + deferred + lost}; in offsets: {@code next - start = consumed +
- * skipped}.
+ * skipped + foreign}.
  *
  * @param consumed records read
  * @param stored records that became rows
@@ -12,10 +12,19 @@ package io.k2data.pipeline;
  * @param deferred records put off under load and not backfilled yet
  * @param lost records that the log no longer had when they were needed
  * @param skipped offsets without a record: control records, aborted or compacted ones
+ * @param foreign records of other event types, on a topic that mixes them; not part of {@code consumed}
  */
-public record Tally(long consumed, long stored, long duplicate, long rejected, long deferred, long lost, long skipped) {
+public record Tally(
+        long consumed,
+        long stored,
+        long duplicate,
+        long rejected,
+        long deferred,
+        long lost,
+        long skipped,
+        long foreign) {
     /** Nothing counted yet. */
-    public static final Tally ZERO = new Tally(0, 0, 0, 0, 0, 0, 0);
+    public static final Tally ZERO = new Tally(0, 0, 0, 0, 0, 0, 0, 0);
 
     /**
      * Adds two tallies.
@@ -31,7 +40,21 @@ public record Tally(long consumed, long stored, long duplicate, long rejected, l
                 rejected + other.rejected,
                 deferred + other.deferred,
                 lost + other.lost,
-                skipped + other.skipped);
+                skipped + other.skipped,
+                foreign + other.foreign);
+    }
+
+    /**
+     * Returns the tally after dead letters were repaired and stored.
+     *
+     * @param records how many
+     * @return the tally with so many records moved from rejected to stored
+     */
+    public Tally repaired(long records) {
+        if (records < 0 || records > rejected) {
+            throw new IllegalArgumentException(records + " records repaired of " + rejected + " rejected");
+        }
+        return new Tally(consumed, stored + records, duplicate, rejected - records, deferred, lost, skipped, foreign);
     }
 
     /**
@@ -43,6 +66,6 @@ public record Tally(long consumed, long stored, long duplicate, long rejected, l
      */
     public boolean conserves(long startOffset, long nextOffset) {
         return consumed == stored + duplicate + rejected + deferred + lost
-                && nextOffset - startOffset == consumed + skipped;
+                && nextOffset - startOffset == consumed + skipped + foreign;
     }
 }

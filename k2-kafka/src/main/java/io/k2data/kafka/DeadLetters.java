@@ -14,21 +14,26 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.DescribeConfigsOptions;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Headers;
@@ -47,6 +52,8 @@ final class DeadLetters {
 
     /** Kafka's own time-outs come first; this one is for a client that died. */
     private static final int MARGIN_MILLIS = 5_000;
+
+    private static final long NOT_YET_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final Admin admin;
     private final ClientSettings settings;
@@ -70,7 +77,7 @@ final class DeadLetters {
         this.topic = sourceTopic + SUFFIX;
     }
 
-    void send(LogRecord record, Rejection rejection) {
+    void send(String table, LogRecord record, Rejection rejection) {
         int count = partitions;
         if (count == 0) {
             count = prepareTopic();
@@ -86,7 +93,8 @@ final class DeadLetters {
                 record.value());
         Headers headers = letter.headers();
         record.headers().forEach(header -> headers.add(header.key(), header.value()));
-        headers.add("k2.topic", text(record.partition().topic()))
+        headers.add("k2.table", text(table))
+                .add("k2.topic", text(record.partition().topic()))
                 .add("k2.topic.id", text(record.partition().topicId()))
                 .add("k2.partition", text(record.partition().partition()))
                 .add("k2.offset", text(record.offset()))
@@ -191,6 +199,7 @@ final class DeadLetters {
                 create(like, plain);
             }
             LOG.atInfo().addKeyValue("topic", topic).log("created the topic of dead letters");
+            awaitWritable(like.partitions().size());
             return like.partitions().size();
         } catch (ExecutionException e) {
             if (e.getCause() instanceof TopicExistsException) {
@@ -209,6 +218,34 @@ final class DeadLetters {
         NewTopic wanted = new NewTopic(topic, like.partitions().size(), replicas).configs(config);
         get(admin.createTopics(List.of(wanted), new CreateTopicsOptions().timeoutMs(settings.timeoutMillis()))
                 .all());
+    }
+
+    /**
+     * Waits until every partition answers as a leader. A broker names a new partition's leader before its log takes
+     * records; an idempotent producer that comes in between can lose its first batch, and then stays out of order until its
+     * delivery time-out (KAFKA-15591). The end of a log is only told where records are taken, too.
+     */
+    private void awaitWritable(int count) throws ExecutionException, InterruptedException, TimeoutException {
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        for (int i = 0; i < count; i++) {
+            ends.put(new TopicPartition(topic, i), OffsetSpec.latest());
+        }
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.timeoutMillis());
+        while (true) {
+            try {
+                get(admin.listOffsets(ends, new ListOffsetsOptions().timeoutMs(settings.timeoutMillis()))
+                        .all());
+                return;
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof RetriableException) || System.nanoTime() - deadline > 0) {
+                    throw e;
+                }
+                LockSupport.parkNanos(NOT_YET_PAUSE_NANOS);
+                if (Thread.interrupted()) {
+                    throw new InterruptedException();
+                }
+            }
+        }
     }
 
     /** Settings of the source that its dead letters need too, as far as we may see them. */

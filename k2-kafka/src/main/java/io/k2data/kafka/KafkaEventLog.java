@@ -55,7 +55,7 @@ import org.slf4j.LoggerFactory;
  * {@link LostRangeException} with topic, partition and offsets.
  *
  * <p>Dead letters go to {@code <topic>.k2-dlq}, with the record's own key, value, headers and timestamp, and after
- * them the headers {@code k2.topic}, {@code k2.topic.id}, {@code k2.partition}, {@code k2.offset}, {@code k2.reason},
+ * them the headers {@code k2.table}, {@code k2.topic}, {@code k2.topic.id}, {@code k2.partition}, {@code k2.offset}, {@code k2.reason},
  * {@code k2.error}, all UTF-8 text. The topic is created at the first dead letter if it is not there, with the
  * source's number of partitions and without an end to its retention.
  *
@@ -345,9 +345,9 @@ public final class KafkaEventLog implements EventLog {
      * @throws K2Exception.Stop if the cluster refuses to create it; the message says what there is to do
      */
     @Override
-    public void deadLetter(LogRecord record, Rejection rejection) {
+    public void deadLetter(String table, LogRecord record, Rejection rejection) {
         requireOpen();
-        deadLetters.send(record, rejection);
+        deadLetters.send(table, record, rejection);
     }
 
     /**

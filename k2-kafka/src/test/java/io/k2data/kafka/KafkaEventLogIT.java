@@ -321,8 +321,9 @@ class KafkaEventLogIT {
             List<LogRecord> read = read(log, bounds).records;
             assertThat(read).hasSize(2);
             log.flushDeadLetters();
-            log.deadLetter(read.get(0), new Rejection(Rejection.Reason.DOES_NOT_FIT, "price: \u20ac does not fit"));
-            log.deadLetter(read.get(1), new Rejection(Rejection.Reason.EMPTY_VALUE, "the value is null"));
+            log.deadLetter(
+                    "trades", read.get(0), new Rejection(Rejection.Reason.DOES_NOT_FIT, "price: \u20ac does not fit"));
+            log.deadLetter("trades", read.get(1), new Rejection(Rejection.Reason.EMPTY_VALUE, "the value is null"));
             log.flushDeadLetters();
 
             List<ConsumerRecord<byte[], byte[]>> letters = readAll(topic + ".k2-dlq", 3);
@@ -337,6 +338,7 @@ class KafkaEventLogIT {
                     .containsExactly(
                             "own=1",
                             "own=null",
+                            "k2.table=trades",
                             "k2.topic=" + topic,
                             "k2.topic.id=" + topicId,
                             "k2.partition=2",
@@ -367,7 +369,7 @@ class KafkaEventLogIT {
                     .filter(p -> p.partition() == 2)
                     .findFirst()
                     .orElseThrow();
-            log.deadLetter(letter(partition, bytes("x"), -1), rejection());
+            log.deadLetter("trades", letter(partition, bytes("x"), -1), rejection());
             log.flushDeadLetters();
             assertThat(readAll(topic + ".k2-dlq", 1)).hasSize(1);
         }
@@ -381,13 +383,13 @@ class KafkaEventLogIT {
         new Random(1).nextBytes(value);
         try (var log = open()) {
             LogPartition partition = log.bounds().keySet().iterator().next();
-            log.deadLetter(letter(partition, value, 17), rejection());
+            log.deadLetter("trades", letter(partition, value, 17), rejection());
             assertThatThrownBy(log::flushDeadLetters)
                     .isInstanceOf(K2Exception.Stop.class)
                     .hasMessageContaining(topic + "-0 at offset 17 was not acknowledged")
                     .hasMessageContaining("max.message.bytes");
             log.flushDeadLetters();
-            log.deadLetter(letter(partition, bytes("small"), 18), rejection());
+            log.deadLetter("trades", letter(partition, bytes("small"), 18), rejection());
             log.flushDeadLetters();
             assertThat(readAll(topic + ".k2-dlq", 1)).hasSize(1);
         }
@@ -406,11 +408,11 @@ class KafkaEventLogIT {
                 Map<LogPartition, Bounds> bounds = log.bounds();
                 LogPartition partition = bounds.keySet().iterator().next();
                 log.assign(starts(bounds));
-                log.deadLetter(letter(partition, bytes("x"), 1), rejection());
+                log.deadLetter("trades", letter(partition, bytes("x"), 1), rejection());
                 log.flushDeadLetters();
 
                 mortal.kill();
-                log.deadLetter(letter(partition, bytes("y"), 2), rejection());
+                log.deadLetter("trades", letter(partition, bytes("y"), 2), rejection());
                 assertThatThrownBy(log::flushDeadLetters)
                         .isInstanceOf(K2Exception.Retry.class)
                         .hasMessageContaining(topic + "-0 at offset 2");
@@ -422,7 +424,7 @@ class KafkaEventLogIT {
 
                 mortal.start();
                 await(() -> answers(log));
-                log.deadLetter(letter(partition, bytes("y"), 2), rejection());
+                log.deadLetter("trades", letter(partition, bytes("y"), 2), rejection());
                 log.flushDeadLetters();
             }
         }
@@ -499,7 +501,7 @@ class KafkaEventLogIT {
             for (ThrowingCallable call : List.<ThrowingCallable>of(
                     log::bounds,
                     () -> log.assign(Map.of(partition, LogOffset.of(0))),
-                    () -> log.deadLetter(letter(partition, bytes("x"), 0), rejection()))) {
+                    () -> log.deadLetter("trades", letter(partition, bytes("x"), 0), rejection()))) {
                 assertThatThrownBy(call)
                         .isInstanceOf(K2Exception.Retry.class)
                         .hasMessageContaining("127.0.0.1:1")

@@ -1,9 +1,35 @@
 package io.k2data.api.event;
 
+import java.util.List;
+
 /** The type of a column, and with it the Java class of the values an event type's mapping gives for it. */
 public sealed interface ColumnType {
     /** Text; values are {@link String}. */
     record Text() implements ColumnType {}
+
+    /**
+     * Text of a closed list; values are {@link String}. What is not in the list is rejected.
+     *
+     * @param values the list, not empty
+     */
+    record Choice(List<String> values) implements ColumnType {
+        /** Copies the list. */
+        public Choice {
+            values = List.copyOf(values);
+            if (values.isEmpty()) {
+                throw new IllegalArgumentException("a choice needs at least one value");
+            }
+        }
+    }
+
+    /** JSON text, kept as it was written; values are {@link String}. */
+    record Json() implements ColumnType {}
+
+    /** True or false; values are {@link Boolean}. */
+    record Bool() implements ColumnType {}
+
+    /** A binary floating-point number of 64 bits; values are {@link Double}. Not for prices. */
+    record Float64() implements ColumnType {}
 
     /** A 64-bit integer; values are {@link Long}. */
     record Int64() implements ColumnType {}

@@ -1,43 +1,71 @@
 package io.k2data.api.event;
 
-import io.k2data.api.StreamKey;
-import io.k2data.api.event.ColumnType.Decimal;
-import io.k2data.api.event.ColumnType.Int64;
-import io.k2data.api.event.ColumnType.Text;
-import io.k2data.api.event.ColumnType.TextList;
-import io.k2data.api.event.ColumnType.Timestamp;
-
 /** The event types that come with K2. */
 public final class EventTypes {
     /**
      * Trades, table {@code trades}. Identity is (venue, symbol, trade_id or trade_ref); {@code source_sequence}, where
      * it is set, is taken for a dense sequence per (venue, symbol).
      */
-    public static final EventType<Trade> TRADE = EventType.of("trades", Trade.class)
-            .column(1, "venue", new Text(), true, Trade::venue)
-            .column(2, "symbol", new Text(), true, Trade::symbol)
-            .column(3, "trade_id", new Int64(), false, Trade::tradeId)
-            .column(4, "trade_ref", new Text(), false, Trade::tradeRef)
-            .column(5, "event_time", new Timestamp(), true, Trade::eventTime)
-            .column(6, "price", new Decimal(38, 12), true, Trade::price)
-            .column(7, "quantity", new Decimal(38, 10), true, Trade::quantity)
-            .column(
-                    8,
-                    "side",
-                    new Text(),
-                    false,
-                    trade -> trade.side() == null ? null : trade.side().name())
-            .column(9, "source_sequence", new Int64(), false, Trade::sourceSequence)
-            .column(10, "message_id", new Text(), false, Trade::messageId)
-            .column(11, "asset_class", new Text(), false, Trade::assetClass)
-            .column(12, "currency", new Text(), false, Trade::currency)
-            .column(13, "conditions", new TextList(14), false, Trade::conditions)
-            .column(15, "vendor_data", new Text(), false, Trade::vendorData)
-            .provenanceFrom(16)
-            .stream(trade -> new StreamKey(trade.venue(), trade.symbol()))
-            .id("trade_id", "trade_ref")
-            .sequence("source_sequence")
+    public static final EventType<Trade> TRADE = EventType.of("trades", Trade.class).stream(Trade::venue, Trade::symbol)
+            .integer("trade_id", Trade::tradeId)
+            .text("trade_ref", Trade::tradeRef)
             .eventTime(Trade::eventTime)
+            .decimal("price", 38, 12, Trade::price)
+            .decimal("quantity", 38, 10, Trade::quantity)
+            .choice("side", Side.class, Trade::side)
+            .integer("source_sequence", Trade::sourceSequence)
+            .text("message_id", Trade::messageId)
+            .text("asset_class", Trade::assetClass)
+            .text("currency", Trade::currency)
+            .texts("conditions", Trade::conditions)
+            .json("vendor_data", Trade::vendorData)
+            .require("price", "quantity")
+            .id("trade_id", "trade_ref")
+            .requireId()
+            .sequence("source_sequence")
+            .build();
+
+    /**
+     * Best bids and offers, table {@code quotes}. Identity is (venue, symbol, quote_id or quote_ref) where the venue has
+     * such an id; {@code source_sequence}, where it is set, is taken for a dense sequence per (venue, symbol). Either side
+     * may be missing, as in an empty book.
+     */
+    public static final EventType<Quote> QUOTE = EventType.of("quotes", Quote.class).stream(Quote::venue, Quote::symbol)
+            .integer("quote_id", Quote::quoteId)
+            .text("quote_ref", Quote::quoteRef)
+            .eventTime(Quote::eventTime)
+            .decimal("bid_price", 38, 12, Quote::bidPrice)
+            .decimal("bid_quantity", 38, 10, Quote::bidQuantity)
+            .decimal("ask_price", 38, 12, Quote::askPrice)
+            .decimal("ask_quantity", 38, 10, Quote::askQuantity)
+            .integer("source_sequence", Quote::sourceSequence)
+            .text("message_id", Quote::messageId)
+            .text("asset_class", Quote::assetClass)
+            .text("currency", Quote::currency)
+            .texts("conditions", Quote::conditions)
+            .json("vendor_data", Quote::vendorData)
+            .id("quote_id", "quote_ref")
+            .sequence("source_sequence")
+            .build();
+
+    /**
+     * What is known of an instrument, table {@code reference}: one row per change, the latest {@code event_time} holds.
+     * Identity is (venue, symbol, reference_ref) where the source has such an id.
+     */
+    public static final EventType<Reference> REFERENCE = EventType.of("reference", Reference.class).stream(
+                    Reference::venue, Reference::symbol)
+            .text("reference_ref", Reference::referenceRef)
+            .eventTime(Reference::eventTime)
+            .text("name", Reference::name)
+            .text("asset_class", Reference::assetClass)
+            .text("currency", Reference::currency)
+            .text("isin", Reference::isin)
+            .decimal("tick_size", 38, 12, Reference::tickSize)
+            .decimal("lot_size", 38, 10, Reference::lotSize)
+            .timestamp("expiry_time", Reference::expiryTime)
+            .text("status", Reference::status)
+            .json("vendor_data", Reference::vendorData)
+            .id("reference_ref")
             .build();
 
     private EventTypes() {}

@@ -42,8 +42,8 @@ public record Trade(
         @Nullable String vendorData) {
     /** Checks what every trade must have. */
     public Trade {
-        require(venue, "venue");
-        require(symbol, "symbol");
+        Required.text(venue, "venue");
+        Required.text(symbol, "symbol");
         if ((tradeId == null) == (tradeRef == null)) {
             throw new IllegalArgumentException("exactly one of trade_id and trade_ref must be set");
         }
@@ -54,13 +54,6 @@ public record Trade(
         Objects.requireNonNull(price, "price is missing");
         Objects.requireNonNull(quantity, "quantity is missing");
         conditions = conditions == null ? null : List.copyOf(conditions);
-    }
-
-    private static void require(String value, String name) {
-        Objects.requireNonNull(value, name + " is missing");
-        if (value.isEmpty()) {
-            throw new IllegalArgumentException(name + " must not be empty");
-        }
     }
 
     /**

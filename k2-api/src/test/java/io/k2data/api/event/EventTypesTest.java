@@ -2,7 +2,6 @@ package io.k2data.api.event;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.k2data.api.StreamKey;
 import io.k2data.api.event.ColumnType.Decimal;
 import io.k2data.api.event.ColumnType.Int32;
 import io.k2data.api.event.ColumnType.Int64;
@@ -31,13 +30,17 @@ class EventTypesTest {
                         new Column(5, "event_time", new Timestamp(), true),
                         new Column(6, "price", new Decimal(38, 12), true),
                         new Column(7, "quantity", new Decimal(38, 10), true),
-                        new Column(8, "side", new Text(), false),
+                        new Column(
+                                8,
+                                "side",
+                                new ColumnType.Choice(List.of("BUY", "SELL", "SELL_SHORT", "UNKNOWN")),
+                                false),
                         new Column(9, "source_sequence", new Int64(), false),
                         new Column(10, "message_id", new Text(), false),
                         new Column(11, "asset_class", new Text(), false),
                         new Column(12, "currency", new Text(), false),
                         new Column(13, "conditions", new TextList(14), false),
-                        new Column(15, "vendor_data", new Text(), false));
+                        new Column(15, "vendor_data", new ColumnType.Json(), false));
         assertThat(EventTypes.TRADE.provenance())
                 .containsExactly(
                         new Column(16, "ingestion_time", new Timestamp(), true),
@@ -84,8 +87,6 @@ class EventTypesTest {
                         "USDT",
                         List.of("@", "F"),
                         "{}");
-        assertThat(EventTypes.TRADE.stream(trade)).isEqualTo(new StreamKey("binance", "BTCUSDT"));
-        assertThat(EventTypes.TRADE.eventTime(trade)).isEqualTo(TIME);
     }
 
     @Test

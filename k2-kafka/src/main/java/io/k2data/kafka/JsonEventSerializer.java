@@ -1,59 +1,68 @@
 package io.k2data.kafka;
 
-import static io.k2data.kafka.TradeJson.COLUMNS;
-
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.ColumnType;
-import io.k2data.api.event.EventTypes;
-import io.k2data.api.event.Trade;
+import io.k2data.api.event.EventType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Serializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes K2's JSON trade as {@link TradeJsonDeserializer} reads it: one object in UTF-8, fields in the order of the
- * table, without those that are null. Decimals are plain strings, the time is an integer of epoch microseconds, and
- * {@code vendor_data} is a string that holds JSON text. Safe for several threads at once.
+ * Writes events as K2's JSON: one flat object in UTF-8 whose names are the columns of the event type, in the order of the
+ * table, without those that are null. Decimals are plain strings, times are integers of epoch microseconds, and a column of
+ * JSON text is a string that holds it. {@link RowFormats#json} reads it. Safe for several threads at once.
+ *
+ * @param <T> the class of the events
  */
-public final class TradeJsonSerializer implements Serializer<Trade> {
+public final class JsonEventSerializer<T> implements Serializer<T> {
     private static final int USUAL_BYTES = 256;
 
-    /** Makes one. */
-    public TradeJsonSerializer() {}
+    private final EventType<T> type;
 
     /**
-     * Returns a trade's JSON.
+     * Makes one.
+     *
+     * @param type the event type
+     */
+    public JsonEventSerializer(EventType<T> type) {
+        this.type = Objects.requireNonNull(type, "type");
+    }
+
+    /**
+     * Returns an event's JSON.
      *
      * @param topic not looked at
-     * @param trade the trade
-     * @return the JSON, or null if the trade is null
-     * @throws SerializationException if the trade has a value that its column cannot hold; it names the column
+     * @param event the event
+     * @return the JSON, or null if the event is null
+     * @throws SerializationException if the event has a value that its column cannot hold; it names the column
      */
     @Override
-    public byte @Nullable [] serialize(String topic, @Nullable Trade trade) {
-        if (trade == null) {
+    public byte @Nullable [] serialize(String topic, @Nullable T event) {
+        if (event == null) {
             return null;
         }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(USUAL_BYTES);
-        try (JsonGenerator json = TradeJson.FACTORY.createGenerator(bytes)) {
+        List<Column> columns = type.columns();
+        try (JsonGenerator json = JsonFields.FACTORY.createGenerator(bytes)) {
             json.writeStartObject();
-            for (int i = 0; i < COLUMNS.size(); i++) {
-                Object value = EventTypes.TRADE.value(i, trade);
+            for (int i = 0; i < columns.size(); i++) {
+                Object value = type.value(i, event);
                 if (value != null) {
-                    json.writeFieldName(COLUMNS.get(i).name());
-                    write(json, COLUMNS.get(i), value);
+                    json.writeFieldName(columns.get(i).name());
+                    write(json, columns.get(i), value);
                 }
             }
             json.writeEndObject();
         } catch (IOException e) {
-            throw new SerializationException("cannot write a trade as JSON: " + e.getMessage(), e);
+            throw new SerializationException("cannot write an event of " + type + " as JSON: " + e.getMessage(), e);
         }
         return bytes.toByteArray();
     }
@@ -63,14 +72,21 @@ public final class TradeJsonSerializer implements Serializer<Trade> {
             json.writeString(requireText(column, text, 0));
         } else if (value instanceof Long number) {
             json.writeNumber(number);
+        } else if (value instanceof Boolean truth) {
+            json.writeBoolean(truth);
+        } else if (value instanceof Double number) {
+            if (!Double.isFinite(number)) {
+                throw unfit(column, "a JSON number");
+            }
+            json.writeNumber(number);
         } else if (value instanceof BigDecimal number && column.type() instanceof ColumnType.Decimal type) {
-            BigDecimal fitted = TradeJson.fitted(number, type);
+            BigDecimal fitted = JsonFields.fitted(number, type);
             if (fitted == null) {
                 throw unfit(column, "a decimal(" + type.precision() + "," + type.scale() + ")");
             }
             json.writeString(fitted.toPlainString());
         } else if (value instanceof Instant time) {
-            Long micros = TradeJson.micros(time);
+            Long micros = JsonFields.micros(time);
             if (micros == null) {
                 throw unfit(column, "whole microseconds");
             }
@@ -80,7 +96,7 @@ public final class TradeJsonSerializer implements Serializer<Trade> {
             int bytes = 0;
             for (Object element : texts) {
                 String text = requireText(column, (String) element, bytes + 1);
-                bytes += 1 + TradeJson.utf8Length(text);
+                bytes += 1 + JsonFields.utf8Length(text);
                 json.writeString(text);
             }
             json.writeEndArray();
@@ -90,8 +106,8 @@ public final class TradeJsonSerializer implements Serializer<Trade> {
     }
 
     private static String requireText(Column column, String text, int already) {
-        if (TradeJson.isTooLong(text, already)) {
-            throw unfit(column, TradeJson.MAX_TEXT_BYTES + " bytes of text");
+        if (JsonFields.isTooLong(text, already)) {
+            throw unfit(column, JsonFields.MAX_TEXT_BYTES + " bytes of text");
         }
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
             throw new SerializationException(column.name() + ": half a surrogate pair is no text");

@@ -6,9 +6,18 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.k2data.api.LogPartition;
+import io.k2data.api.event.ColumnType;
+import io.k2data.api.event.EventType;
+import io.k2data.api.event.EventTypes;
 import io.k2data.api.event.Side;
 import io.k2data.api.event.Trade;
+import io.k2data.pipeline.LogRecord;
+import io.k2data.pipeline.Rejection;
+import io.k2data.pipeline.Rejection.NewColumn;
 import io.k2data.pipeline.Rejection.Reason;
+import io.k2data.pipeline.RowDecoder;
+import io.k2data.pipeline.UnknownFields;
 import java.io.ByteArrayOutputStream;
 import java.math.BigDecimal;
 import java.time.Instant;
@@ -27,13 +36,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class TradeJsonTest {
+class JsonRowsTest {
     private static final List<Side> SIDES = List.of(Side.values());
     private static final Instant TIME = Instant.parse("2026-03-01T09:30:00.000125Z");
     private static final String TIME_MICROS = "1772357400000125";
 
-    private final TradeJsonDeserializer deserializer = new TradeJsonDeserializer();
-    private final TradeJsonSerializer serializer = new TradeJsonSerializer();
+    private final RowDecoder decoder = open(UnknownFields.IGNORE);
+    private final JsonEventSerializer<Trade> serializer = new JsonEventSerializer<>(EventTypes.TRADE);
+
+    private static RowDecoder open(UnknownFields unknown) {
+        return RowFormats.json().open(EventTypes.TRADE, EventTypes.TRADE.columns(), unknown);
+    }
 
     @Test
     void tradeWithEverythingComesBackAsItWas() {
@@ -64,7 +77,6 @@ class TradeJsonTest {
                 .build();
         assertThat(roundTrip(trade)).isEqualTo(trade);
         assertThat(serializer.serialize("t", null)).isNull();
-        assertThat(deserializer.deserialize("t", null)).isNull();
     }
 
     @Test
@@ -198,7 +210,7 @@ class TradeJsonTest {
         assertUnreadable(with("venue", "\"\""), Reason.MISSING_FIELD).hasMessage("missing: venue");
         assertUnreadable(with("trade_id", "null"), Reason.MISSING_FIELD).hasMessage("missing: trade_id or trade_ref");
         assertUnreadable(with("trade_ref", "\"r\""), Reason.MISSING_FIELD)
-                .hasMessage("trade_id and trade_ref are both there, expected exactly one of them");
+                .hasMessage("trade_id and trade_ref are both there, expected one of them");
     }
 
     @Test
@@ -224,6 +236,59 @@ class TradeJsonTest {
                                 + minimal("").substring(1))
                         .vendorData())
                 .isEqualTo("{\"a\":1}");
+    }
+
+    @Test
+    void anUnknownFieldIsRejectedUnlessAllowed() {
+        byte[] json = with("liquidity", "\"added\"").getBytes(UTF_8);
+        assertThatThrownBy(() -> open(UnknownFields.REJECT).decode(record(json)))
+                .isInstanceOfSatisfying(
+                        Rejection.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNKNOWN_FIELD))
+                .hasMessageContaining("liquidity");
+    }
+
+    @Test
+    void anUnknownFieldAsksForAColumnOfItsKind() {
+        byte[] json = minimal(",\"a\":\"x\",\"b\":1,\"c\":1.5,\"d\":true,\"e\":{\"f\":[1]},\"g\":null")
+                .getBytes(UTF_8);
+        assertThatThrownBy(() -> open(UnknownFields.ADD_COLUMN).decode(record(json)))
+                .isInstanceOfSatisfying(Rejection.class, e -> assertThat(e.newColumns())
+                        .containsExactly(
+                                new NewColumn("a", new ColumnType.Text()),
+                                new NewColumn("b", new ColumnType.Int64()),
+                                new NewColumn("c", new ColumnType.Decimal(38, 12)),
+                                new NewColumn("d", new ColumnType.Bool()),
+                                new NewColumn("e", new ColumnType.Json())));
+        for (String name : List.of("Upper", "with space", "kafka_offset", "")) {
+            assertThatThrownBy(() -> open(UnknownFields.ADD_COLUMN)
+                            .decode(record(with(name, "1").getBytes(UTF_8))))
+                    .isInstanceOfSatisfying(Rejection.class, e -> {
+                        assertThat(e.reason()).isEqualTo(Reason.UNKNOWN_FIELD);
+                        assertThat(e.newColumns()).isEmpty();
+                    });
+        }
+    }
+
+    @Test
+    void everyKindOfColumnIsReadAndWritten() throws Rejection {
+        record Odd(String venue, String symbol, Instant time, Boolean flag, Double ratio, Instant expiry) {}
+        EventType<Odd> type = EventType.of("odd", Odd.class).stream(Odd::venue, Odd::symbol)
+                .eventTime(Odd::time)
+                .bool("flag", Odd::flag)
+                .float64("ratio", Odd::ratio)
+                .timestamp("expiry", Odd::expiry)
+                .build();
+        byte[] json = new JsonEventSerializer<>(type).serialize("t", new Odd("v", "s", TIME, true, 1.5e-3, TIME));
+        assertThat(new String(json, UTF_8))
+                .isEqualTo("{\"venue\":\"v\",\"symbol\":\"s\",\"event_time\":" + TIME_MICROS
+                        + ",\"flag\":true,\"ratio\":0.0015,\"expiry\":" + TIME_MICROS + "}");
+        RowDecoder odd = RowFormats.json().open(type, type.columns(), UnknownFields.REJECT);
+        assertThat(odd.decode(record(json)))
+                .containsExactly("v", "s", Long.valueOf(TIME_MICROS), true, 0.0015, Long.valueOf(TIME_MICROS));
+        for (String wrong : List.of("\"flag\":1", "\"ratio\":\"1\"", "\"ratio\":1e999", "\"expiry\":true")) {
+            byte[] bad = ("{\"venue\":\"v\",\"symbol\":\"s\",\"event_time\":1," + wrong + "}").getBytes(UTF_8);
+            assertThatThrownBy(() -> odd.decode(record(bad))).isInstanceOf(Rejection.class);
+        }
     }
 
     @Test
@@ -317,8 +382,8 @@ class TradeJsonTest {
                 with("price", secret),
                 '{' + secret,
                 secret)) {
-            assertThatThrownBy(() -> read(json))
-                    .isInstanceOf(UnreadableEventException.class)
+            assertThatThrownBy(() -> decoder.decode(record(json.getBytes(UTF_8))))
+                    .isInstanceOf(Rejection.class)
                     .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(400));
         }
     }
@@ -360,12 +425,9 @@ class TradeJsonTest {
         for (int i = 0; i < 200_000; i++) {
             byte[] input = mutated(corpus, random);
             try {
-                Trade trade = deserializer.deserialize("t", input);
-                if (input.length > 0) {
-                    assertThat(trade).isNotNull();
-                    trades++;
-                }
-            } catch (UnreadableEventException e) {
+                assertThat(decoder.decode(record(input))).hasSize(14);
+                trades++;
+            } catch (Rejection e) {
                 seen.merge(e.reason(), 1, Integer::sum);
                 assertThat(e.getMessage()).hasSizeLessThan(400);
             } catch (RuntimeException | StackOverflowError e) {
@@ -492,11 +554,43 @@ class TradeJsonTest {
     }
 
     private Trade roundTrip(Trade trade) {
-        return Objects.requireNonNull(deserializer.deserialize("t", serializer.serialize("t", trade)));
+        return read(Objects.requireNonNull(serializer.serialize("t", trade)));
     }
 
     private Trade read(String json) {
-        return Objects.requireNonNull(deserializer.deserialize("t", json.getBytes(UTF_8)));
+        return read(json.getBytes(UTF_8));
+    }
+
+    private Trade read(byte[] json) {
+        try {
+            return trade(Objects.requireNonNull(decoder.decode(record(json))));
+        } catch (Rejection e) {
+            throw new AssertionError(e.reason() + ": " + e.getMessage(), e);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Trade trade(Object[] values) {
+        long micros = (Long) values[4];
+        return new Trade(
+                (String) values[0],
+                (String) values[1],
+                (Long) values[2],
+                (String) values[3],
+                Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000L), Math.floorMod(micros, 1_000_000L) * 1000L),
+                (BigDecimal) values[5],
+                (BigDecimal) values[6],
+                values[7] == null ? null : Side.valueOf((String) values[7]),
+                (Long) values[8],
+                (String) values[9],
+                (String) values[10],
+                (String) values[11],
+                (List<String>) values[12],
+                (String) values[13]);
+    }
+
+    private static LogRecord record(byte[] value) {
+        return new LogRecord(new LogPartition("cluster", "id", "t", 0), 0, 0, null, value, List.of());
     }
 
     private AbstractThrowableAssert<?, ? extends Throwable> assertUnreadable(String json, Reason reason) {
@@ -504,9 +598,9 @@ class TradeJsonTest {
     }
 
     private AbstractThrowableAssert<?, ? extends Throwable> assertUnreadable(byte[] json, Reason reason) {
-        return assertThatThrownBy(() -> deserializer.deserialize("t", json))
+        return assertThatThrownBy(() -> decoder.decode(record(json)))
                 .isInstanceOfSatisfying(
-                        UnreadableEventException.class,
+                        Rejection.class,
                         e -> assertThat(e.reason()).as(e.getMessage()).isEqualTo(reason));
     }
 

@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
-import io.k2data.pipeline.EventDecoder;
+import io.k2data.api.event.EventType;
 import io.k2data.pipeline.LogRecord;
 import io.k2data.pipeline.Rejection;
+import io.k2data.pipeline.RowDecoder;
+import io.k2data.pipeline.UnknownFields;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.common.errors.InterruptException;
@@ -20,7 +23,11 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-class KafkaDecodersTest {
+class RowFormatsTest {
+    private static final EventType<String> NOTES = EventType.of("notes", String.class).stream(text -> "v", text -> "s")
+            .eventTime(text -> Instant.EPOCH)
+            .text("text", text -> text)
+            .build();
     private static final LogPartition PARTITION = new LogPartition("cluster", "id", "trades", 3);
 
     @Test
@@ -47,39 +54,39 @@ class KafkaDecodersTest {
                         new LogRecord.Header("a", "1".getBytes(UTF_8)),
                         new LogRecord.Header("a", "2".getBytes(UTF_8)),
                         new LogRecord.Header("b", null)));
-        EventDecoder<String> decoder = KafkaDecoders.of(deserializer);
-        assertThat(decoder.decode(record)).isEqualTo("trades:x");
-        assertThat(decoder.decode(record)).isEqualTo("trades:x");
+        RowDecoder decoder = decoder(deserializer);
+        assertThat(decoder.decode(record)).containsExactly("v", "s", 0L, "trades:x");
+        assertThat(decoder.decode(record)).containsExactly("v", "s", 0L, "trades:x");
         assertThat(seen).containsExactly("a=1", "a=2", "b=null", "a=1", "a=2", "b=null");
     }
 
     @Test
     void noValueIsRejectedWithoutTheDeserializer() {
-        EventDecoder<String> decoder = KafkaDecoders.of(failing(new AssertionError("called")));
+        RowDecoder decoder = decoder(failing(new AssertionError("called")));
         assertRejected(decoder, record(null), Rejection.Reason.EMPTY_VALUE, "the value is null");
         assertRejected(decoder, record(""), Rejection.Reason.EMPTY_VALUE, "the value has no bytes");
     }
 
     @Test
     void nullResultIsAnEmptyValue() {
-        assertRejected(KafkaDecoders.of((topic, data) -> null), record("x"), Rejection.Reason.EMPTY_VALUE, "nothing");
+        assertRejected(decoder((topic, data) -> null), record("x"), Rejection.Reason.EMPTY_VALUE, "nothing");
     }
 
     @Test
     void failureOfADeserializerIsUndecodable() {
         RuntimeException failure = new SerializationException("no such schema", new IllegalStateException("id 7"));
         assertRejected(
-                KafkaDecoders.of(failing(failure)),
+                decoder(failing(failure)),
                 record("x"),
                 Rejection.Reason.UNDECODABLE,
                 "SerializationException: no such schema: id 7");
         assertRejected(
-                KafkaDecoders.of(failing(new StackOverflowError())),
+                decoder(failing(new StackOverflowError())),
                 record("x"),
                 Rejection.Reason.UNDECODABLE,
                 "StackOverflowError");
         assertRejected(
-                KafkaDecoders.of(failing(new IllegalArgumentException("y".repeat(100_000)))),
+                decoder(failing(new IllegalArgumentException("y".repeat(100_000)))),
                 record("x"),
                 Rejection.Reason.UNDECODABLE,
                 "yyy");
@@ -88,13 +95,7 @@ class KafkaDecodersTest {
     @Test
     void preciseReasonIsKept() {
         assertRejected(
-                KafkaDecoders.of(new TradeJsonDeserializer()),
-                record("{"),
-                Rejection.Reason.MALFORMED,
-                "not K2's JSON: ");
-        assertRejected(
-                KafkaDecoders.of(
-                        failing(new UnreadableEventException(Rejection.Reason.DOES_NOT_FIT, "desk: too long"))),
+                decoder(failing(new UnreadableEventException(Rejection.Reason.DOES_NOT_FIT, "desk: too long"))),
                 record("x"),
                 Rejection.Reason.DOES_NOT_FIT,
                 "desk: too long");
@@ -102,24 +103,40 @@ class KafkaDecodersTest {
 
     @Test
     void failureThatMayPassRejectsNothing() {
-        assertThatThrownBy(() -> KafkaDecoders.of(failing(new TimeoutException("registry")))
-                        .decode(record("x")))
+        assertThatThrownBy(
+                        () -> decoder(failing(new TimeoutException("registry"))).decode(record("x")))
                 .isInstanceOf(K2Exception.Retry.class)
                 .hasMessageContaining("offset 17 of trades-3");
-        assertThatThrownBy(() -> KafkaDecoders.of(failing(new K2Exception.Stop("licence", null)))
-                        .decode(record("x")))
+        assertThatThrownBy(() ->
+                        decoder(failing(new K2Exception.Stop("licence", null))).decode(record("x")))
                 .isInstanceOf(K2Exception.Stop.class)
                 .hasMessage("licence");
-        assertThatThrownBy(() -> KafkaDecoders.of(failing(new InterruptException("interrupted")))
-                        .decode(record("x")))
+        assertThatThrownBy(() ->
+                        decoder(failing(new InterruptException("interrupted"))).decode(record("x")))
                 .isInstanceOf(K2Exception.Retry.class);
         assertThat(Thread.interrupted()).isTrue();
     }
 
     @Test
     void usualDeserializerNeedsNothingMore() throws Rejection {
-        assertThat(KafkaDecoders.of(new StringDeserializer()).decode(record("abc")))
-                .isEqualTo("abc");
+        assertThat(decoder(new StringDeserializer()).decode(record("abc"))).containsExactly("v", "s", 0L, "abc");
+    }
+
+    @Test
+    void aMappingThatFailsIsUndecodable() {
+        EventType<String> failing = EventType.of("notes", String.class).stream(text -> "v", text -> "s")
+                .eventTime(text -> Instant.parse(text))
+                .build();
+        RowDecoder mapped =
+                RowFormats.of(failing, new StringDeserializer()).open(failing, failing.columns(), UnknownFields.REJECT);
+        assertRejected(
+                mapped, record("soon"), Rejection.Reason.UNDECODABLE, "the mapping of event_time failed: java.time");
+        assertRejected(
+                mapped, record("2026-03-01T09:30:00.000000001Z"), Rejection.Reason.DOES_NOT_FIT, "has nanoseconds");
+    }
+
+    private static RowDecoder decoder(Deserializer<String> deserializer) {
+        return RowFormats.of(NOTES, deserializer).open(NOTES, NOTES.columns(), UnknownFields.REJECT);
     }
 
     private static Deserializer<String> failing(Throwable failure) {
@@ -131,8 +148,7 @@ class KafkaDecodersTest {
         };
     }
 
-    private static void assertRejected(
-            EventDecoder<?> decoder, LogRecord record, Rejection.Reason reason, String message) {
+    private static void assertRejected(RowDecoder decoder, LogRecord record, Rejection.Reason reason, String message) {
         assertThatThrownBy(() -> decoder.decode(record)).isInstanceOfSatisfying(Rejection.class, rejection -> {
             assertThat(rejection.reason()).isEqualTo(reason);
             assertThat(rejection.getMessage()).contains(message).hasSizeLessThan(510);

@@ -4,9 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
-import io.k2data.api.event.Column;
 import io.k2data.api.event.ColumnType;
-import io.k2data.api.event.EventTypes;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.math.BigDecimal;
@@ -16,37 +14,15 @@ import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What reader and writer of JSON trades share: the fields, which are the columns of {@code trades}, and their limits. */
-final class TradeJson {
+/** What reader and writer of JSON events share: the limits of fields, and how numbers and times are fitted. */
+final class JsonFields {
     /** The most a field's text may have, in bytes of UTF-8. */
     static final int MAX_TEXT_BYTES = 64 << 10;
 
     /** The most characters of a number that is looked at; none that fits a column needs so many. */
     static final int MAX_NUMBER_LENGTH = 1000;
-
-    static final List<Column> COLUMNS = EventTypes.TRADE.columns();
-    static final int VENUE = place("venue");
-    static final int SYMBOL = place("symbol");
-    static final int TRADE_ID = place("trade_id");
-    static final int TRADE_REF = place("trade_ref");
-    static final int EVENT_TIME = place("event_time");
-    static final int PRICE = place("price");
-    static final int QUANTITY = place("quantity");
-    static final int SIDE = place("side");
-    static final int SOURCE_SEQUENCE = place("source_sequence");
-    static final int MESSAGE_ID = place("message_id");
-    static final int ASSET_CLASS = place("asset_class");
-    static final int CURRENCY = place("currency");
-    static final int CONDITIONS = place("conditions");
-    static final int VENDOR_DATA = place("vendor_data");
-
-    /** Each field's place in {@link #COLUMNS}. */
-    static final Map<String, Integer> PLACES = places();
 
     /**
      * The limits on texts and numbers are ours, since only so can an error name the reason; how long a value may be is
@@ -64,24 +40,7 @@ final class TradeJson {
     private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
     private static final long HIGH_BITS = 0x8080808080808080L;
 
-    private TradeJson() {}
-
-    private static int place(String name) {
-        for (int i = 0; i < COLUMNS.size(); i++) {
-            if (COLUMNS.get(i).name().equals(name)) {
-                return i;
-            }
-        }
-        throw new IllegalStateException("trades have no column " + name);
-    }
-
-    private static Map<String, Integer> places() {
-        Map<String, Integer> places = new HashMap<>();
-        for (int i = 0; i < COLUMNS.size(); i++) {
-            places.put(COLUMNS.get(i).name(), i);
-        }
-        return Map.copyOf(places);
-    }
+    private JsonFields() {}
 
     /**
      * Brings a number to a scale that its column has, without rounding, and without writing out what a huge exponent

@@ -1,0 +1,95 @@
+package io.k2data.pipeline;
+
+import io.k2data.api.PartitionContext.Role;
+import io.k2data.api.StartPosition;
+import io.k2data.api.event.EventType;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.Predicate;
+
+/**
+ * What one ingest does with its topic. Immutable.
+ *
+ * @param role whether it commits, or only follows a writer
+ * @param start where a new table begins to take the topic
+ * @param unknownFields what becomes of fields without a column
+ * @param select says which records hold events of the ingest's type; the others are counted as foreign. Called by the
+ *     ingest thread; if it throws, the record goes to the dead letters
+ */
+public record IngestPlan(
+        Role role, StartPosition start, UnknownFields unknownFields, Predicate<? super LogRecord> select) {
+    /** The header that names a record's event type on a topic that mixes them. */
+    public static final String TYPE_HEADER = "k2.type";
+
+    /** Checks that all parts are there. */
+    public IngestPlan {
+        Objects.requireNonNull(role, "role");
+        Objects.requireNonNull(start, "start");
+        Objects.requireNonNull(unknownFields, "unknownFields");
+        Objects.requireNonNull(select, "select");
+    }
+
+    /**
+     * The usual plan: write, from the earliest record on, reject unknown fields, and take every record but those whose
+     * header {@value #TYPE_HEADER} names another event type.
+     *
+     * @param type the event type
+     * @return the plan
+     */
+    public static IngestPlan writing(EventType<?> type) {
+        return new IngestPlan(Role.WRITER, StartPosition.earliest(), UnknownFields.REJECT, byHeader(type.name()));
+    }
+
+    private static Predicate<LogRecord> byHeader(String type) {
+        byte[] expected = type.getBytes(StandardCharsets.UTF_8);
+        return record -> {
+            for (LogRecord.Header header : record.headers()) {
+                if (header.key().equals(TYPE_HEADER)) {
+                    return Arrays.equals(header.value(), expected);
+                }
+            }
+            return true;
+        };
+    }
+
+    /**
+     * Returns the plan with another role.
+     *
+     * @param newRole the role
+     * @return the plan
+     */
+    public IngestPlan role(Role newRole) {
+        return new IngestPlan(newRole, start, unknownFields, select);
+    }
+
+    /**
+     * Returns the plan with another start.
+     *
+     * @param newStart the start
+     * @return the plan
+     */
+    public IngestPlan start(StartPosition newStart) {
+        return new IngestPlan(role, newStart, unknownFields, select);
+    }
+
+    /**
+     * Returns the plan with another way with unknown fields.
+     *
+     * @param newUnknownFields the way
+     * @return the plan
+     */
+    public IngestPlan unknownFields(UnknownFields newUnknownFields) {
+        return new IngestPlan(role, start, newUnknownFields, select);
+    }
+
+    /**
+     * Returns the plan with another selection.
+     *
+     * @param newSelect says which records are of the ingest's type
+     * @return the plan
+     */
+    public IngestPlan select(Predicate<? super LogRecord> newSelect) {
+        return new IngestPlan(role, start, unknownFields, newSelect);
+    }
+}
