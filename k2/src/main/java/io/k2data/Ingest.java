@@ -2,33 +2,83 @@ package io.k2data;
 
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
+import io.k2data.api.StartPosition;
 import io.k2data.api.sequence.StreamLedger;
 import io.k2data.pipeline.Health;
 import io.k2data.pipeline.IngestPipeline;
+import io.k2data.pipeline.IngestPlan;
+import io.k2data.pipeline.LogRecord;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Tally;
+import io.k2data.pipeline.UnknownFields;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** One topic on its way into one table. Methods may be called by any thread. */
+/**
+ * One topic on its way into one table, or followed beside a writer. What is to be set is set before {@link #start}; the
+ * setters return this. Methods may be called by any thread.
+ */
 public final class Ingest implements AutoCloseable {
     private final String table;
     private final String topic;
-    private final Supplier<IngestPipeline<?>> open;
-    private @Nullable IngestPipeline<?> pipeline;
+    private final Function<IngestPlan, IngestPipeline> open;
+    private IngestPlan plan;
+    private @Nullable IngestPipeline pipeline;
 
-    Ingest(String table, String topic, Supplier<IngestPipeline<?>> open) {
+    Ingest(String table, String topic, IngestPlan plan, Function<IngestPlan, IngestPipeline> open) {
         this.table = table;
         this.topic = topic;
+        this.plan = plan;
         this.open = open;
     }
 
     /**
+     * Sets where a table that knows no offsets yet begins to take the topic; by default with the oldest record. Once the
+     * table has offsets, they decide.
+     *
+     * @param position where
+     * @return this
+     */
+    public synchronized Ingest startAt(StartPosition position) {
+        return plan(plan.start(position));
+    }
+
+    /**
+     * Sets what becomes of a record with a field that the table has no column for; by default it is rejected.
+     *
+     * @param way what becomes of it
+     * @return this
+     */
+    public synchronized Ingest unknownFields(UnknownFields way) {
+        return plan(plan.unknownFields(way));
+    }
+
+    /**
+     * Sets which records of the topic hold events of this ingest's type; the others are counted as foreign. By default
+     * all but those whose header {@value io.k2data.pipeline.IngestPlan#TYPE_HEADER} names another event type.
+     *
+     * @param records says whether a record is of this type; called by one thread, and should be quick
+     * @return this
+     */
+    public synchronized Ingest select(Predicate<? super LogRecord> records) {
+        return plan(plan.select(records));
+    }
+
+    private Ingest plan(IngestPlan changed) {
+        if (pipeline != null) {
+            throw new IllegalStateException("the ingest of " + table + " was started before");
+        }
+        plan = changed;
+        return this;
+    }
+
+    /**
      * Makes the table if there is none, reads how far it reaches, and begins to read the topic from there, on threads of
-     * its own. Blocks until the table is ready to be queried.
+     * its own. Blocks until the table is ready to be queried. A follower makes nothing: its table must be there.
      *
      * @return this
      * @throws K2Exception if Kafka or the catalog cannot be reached, or table and topic do not fit; nothing runs then
@@ -38,7 +88,7 @@ public final class Ingest implements AutoCloseable {
         if (pipeline != null) {
             throw new IllegalStateException("the ingest of " + table + " was started before");
         }
-        IngestPipeline<?> opened = open.get();
+        IngestPipeline opened = open.apply(plan);
         opened.start();
         pipeline = opened;
         return this;
@@ -68,12 +118,12 @@ public final class Ingest implements AutoCloseable {
      * @return status and, where something is wrong, its cause
      */
     public Health health() {
-        IngestPipeline<?> running = running();
+        IngestPipeline running = running();
         return running == null ? new Health(Health.Status.NEW, null) : running.health();
     }
 
     /**
-     * Returns what the table holds of each partition, as of the last commit.
+     * Returns what the table holds of each partition, as of the last commit; for a follower as of the last look.
      *
      * @return by partition: table offset, and what became of the records below it
      */
@@ -106,7 +156,7 @@ public final class Ingest implements AutoCloseable {
      * @param timeout the longest wait; what was not committed by then is read again after the next start
      */
     public void close(Duration timeout) {
-        IngestPipeline<?> running = running();
+        IngestPipeline running = running();
         if (running != null) {
             running.close(timeout);
         }
@@ -118,12 +168,12 @@ public final class Ingest implements AutoCloseable {
         close(Duration.ofMinutes(1));
     }
 
-    synchronized @Nullable IngestPipeline<?> running() {
+    synchronized @Nullable IngestPipeline running() {
         return pipeline;
     }
 
-    private IngestPipeline<?> started() {
-        IngestPipeline<?> running = running();
+    private IngestPipeline started() {
+        IngestPipeline running = running();
         if (running == null) {
             throw new IllegalStateException("the ingest of " + table + " was not started");
         }

@@ -6,23 +6,24 @@ import io.k2data.api.FreshnessException;
 import io.k2data.api.InvalidSettingsException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
+import io.k2data.api.PartitionContext;
 import io.k2data.api.SpiSelection;
 import io.k2data.api.View;
 import io.k2data.api.dedup.DeduplicatorFactory;
 import io.k2data.api.event.EventType;
-import io.k2data.api.event.EventTypes;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.dedup.Deduplicators;
 import io.k2data.iceberg.HybridEngine;
 import io.k2data.iceberg.Warehouses;
-import io.k2data.kafka.KafkaDecoders;
+import io.k2data.kafka.KafkaDeadLetters;
 import io.k2data.kafka.KafkaEventLog;
-import io.k2data.kafka.TradeJsonDeserializer;
-import io.k2data.pipeline.EventDecoder;
+import io.k2data.kafka.RowFormats;
 import io.k2data.pipeline.EventLog;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.IngestPipeline;
+import io.k2data.pipeline.IngestPlan;
 import io.k2data.pipeline.PipelineSettings;
+import io.k2data.pipeline.RowFormat;
 import io.k2data.sequence.SequenceTrackers;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -31,13 +32,17 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.kafka.common.serialization.Deserializer;
@@ -153,22 +158,15 @@ public final class K2 implements AutoCloseable {
     }
 
     /**
-     * Prepares to take a topic of K2's own JSON events into the event type's table.
+     * Prepares to take a topic of K2's own JSON events into the event type's table. Several event types may share a topic;
+     * each has its own ingest, table and offsets.
      *
-     * @param type the event type, one of {@link EventTypes}
+     * @param type the event type, one of {@link io.k2data.api.event.EventTypes} or one's own
      * @param topic the topic
-     * @param <T> the class of the events
      * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
      */
-    public <T> Ingest ingest(EventType<T> type, String topic) {
-        if (type != (Object) EventTypes.TRADE) {
-            throw new IllegalArgumentException("K2 has no JSON format for " + type.name() + "; pass a Deserializer<"
-                    + type.javaType().getSimpleName() + ">");
-        }
-        // The check above is what makes T a Trade here.
-        @SuppressWarnings("unchecked")
-        Deserializer<T> json = (Deserializer<T>) new TradeJsonDeserializer();
-        return ingest(type, topic, json);
+    public Ingest ingest(EventType<?> type, String topic) {
+        return ingest(type, topic, RowFormats.json());
     }
 
     /**
@@ -181,24 +179,61 @@ public final class K2 implements AutoCloseable {
      * @param <T> the class of the events
      * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
      */
-    public <T> Ingest ingest(EventType<T> type, String topic, Deserializer<T> deserializer) {
-        return ingest(type, topic, KafkaDecoders.of(deserializer));
+    public <T> Ingest ingest(EventType<T> type, String topic, Deserializer<? extends T> deserializer) {
+        return ingest(type, topic, RowFormats.of(type, deserializer));
     }
 
-    private synchronized <T> Ingest ingest(EventType<T> type, String topic, EventDecoder<T> decoder) {
+    /**
+     * Prepares to take a topic into the event type's table.
+     *
+     * @param type the event type
+     * @param topic the topic
+     * @param format how the record values read, one of {@link RowFormats} or one's own
+     * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
+     */
+    public Ingest ingest(EventType<?> type, String topic, RowFormat format) {
+        return prepare(type, topic, format, IngestPlan.writing(type));
+    }
+
+    /**
+     * Prepares to follow a topic of K2's own JSON events that a writer, another process as a rule, takes into the event
+     * type's table. Views give the same answers here as there, whether or not the writer lives. Nothing that others share
+     * is changed. The format must be the writer's.
+     *
+     * @param type the event type
+     * @param topic the topic
+     * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
+     */
+    public Ingest follow(EventType<?> type, String topic) {
+        return follow(type, topic, RowFormats.json());
+    }
+
+    /**
+     * Prepares to follow a topic, as {@link #follow(EventType, String)} does.
+     *
+     * @param type the event type
+     * @param topic the topic
+     * @param format how the record values read
+     * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
+     */
+    public Ingest follow(EventType<?> type, String topic, RowFormat format) {
+        return prepare(type, topic, format, IngestPlan.writing(type).role(PartitionContext.Role.FOLLOWER));
+    }
+
+    private synchronized Ingest prepare(EventType<?> type, String topic, RowFormat format, IngestPlan plan) {
         requireOpen();
-        Ingest ingest = new Ingest(type.name(), topic, () -> open(type, topic, decoder));
+        Ingest ingest = new Ingest(type.name(), topic, plan, chosen -> open(type, topic, format, chosen));
         ingests.add(ingest);
         return ingest;
     }
 
-    private <T> IngestPipeline<T> open(EventType<T> type, String topic, EventDecoder<T> decoder) {
+    private IngestPipeline open(EventType<?> type, String topic, RowFormat format, IngestPlan plan) {
         EventLog log = KafkaEventLog.open(kafka, topic);
         EventStore store = null;
         try {
-            store = engine.store(type);
-            return new IngestPipeline<>(
-                    type, decoder, log, store, trackers, deduplicators, settings, meters, Clock.systemUTC());
+            store = engine.store(type, plan.role());
+            return new IngestPipeline(
+                    type, format, plan, log, store, trackers, deduplicators, settings, meters, Clock.systemUTC());
         } finally {
             if (store == null) {
                 log.close();
@@ -207,57 +242,129 @@ public final class K2 implements AutoCloseable {
     }
 
     /**
-     * Pins one cut over the live rows and the history of all ingests that were started.
+     * Lists and repairs the dead letters of a topic of K2's own JSON events.
+     *
+     * @param type the event type whose table could not take them
+     * @param topic the topic they were on
+     * @return the dead letters; the caller closes them
+     */
+    public DeadLetters deadLetters(EventType<?> type, String topic) {
+        return deadLetters(type, topic, RowFormats.json());
+    }
+
+    /**
+     * Lists and repairs the dead letters of a topic.
+     *
+     * @param type the event type whose table could not take them
+     * @param topic the topic they were on
+     * @param format how repaired values read
+     * @return the dead letters; the caller closes them
+     */
+    public DeadLetters deadLetters(EventType<?> type, String topic, RowFormat format) {
+        requireOpen();
+        return new DeadLetters(
+                type,
+                KafkaDeadLetters.open(kafka, topic),
+                () -> engine.storeAside(type),
+                format,
+                deduplicators.window(),
+                settings);
+    }
+
+    /**
+     * Pins one cut over the live rows and the history of ingests that were started.
      *
      * @param freshness how fresh it has to be
+     * @param tables the tables to show, and to wait for; all if none is named
      * @return the view; the caller closes it
      * @throws FreshnessException if the deadline passed first; it names the partitions that lag
      * @throws K2Exception if no exact answer can be given, with the reason
      */
-    public View view(Freshness freshness) {
-        List<IngestPipeline<?>> pipelines = pipelines();
-        if (freshness instanceof Freshness.Now now) {
-            return viewNow(pipelines, now.deadline());
-        }
+    public View view(Freshness freshness, String... tables) {
+        Set<String> shown = Set.copyOf(Arrays.asList(tables));
+        List<IngestPipeline> pipelines = pipelines(shown);
         pipelines.forEach(IngestPipeline::requireNotStopped);
-        return engine.view();
+        if (freshness instanceof Freshness.Now now) {
+            return fresh(pipelines, shown, IngestPipeline::stableEnds, now.deadline(), now.onMiss());
+        } else if (freshness instanceof Freshness.AtLeast least) {
+            return fresh(pipelines, shown, pipeline -> ends(pipeline, least), least.deadline(), least.onMiss());
+        }
+        return engine.view(shown);
     }
 
-    private View viewNow(List<IngestPipeline<?>> pipelines, Duration deadline) {
-        long deadlineNanos = System.nanoTime() + deadline.toNanos();
-        Map<IngestPipeline<?>, Map<LogPartition, Long>> demanded = new LinkedHashMap<>();
-        pipelines.forEach(pipeline -> demanded.put(pipeline, pipeline.stableEnds()));
-        while (true) {
-            demanded.forEach((pipeline, ends) ->
-                    pipeline.await(ends, Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime()))));
-            View view = engine.view();
-            // Between the wait and the pin a fenced writer may have gone back to the table's offsets.
-            if (demanded.values().stream().allMatch(ends -> covers(view.cut(), ends))) {
-                return view;
+    private Map<LogPartition, Long> ends(IngestPipeline pipeline, Freshness.AtLeast least) {
+        Map<LogPartition, Long> ends = new TreeMap<>();
+        for (LogPartition known : pipeline.committed().keySet()) {
+            if (!known.topic().equals(least.topic())) {
+                return Map.of();
             }
-            view.close();
+            least.next()
+                    .forEach((number, next) -> ends.put(
+                            new LogPartition(known.clusterId(), known.topicId(), known.topic(), number), next));
+        }
+        return ends;
+    }
+
+    private View fresh(
+            List<IngestPipeline> pipelines,
+            Set<String> tables,
+            Function<IngestPipeline, Map<LogPartition, Long>> demand,
+            Duration deadline,
+            Freshness.OnMiss onMiss) {
+        long deadlineNanos = System.nanoTime() + deadline.toNanos();
+        try {
+            Map<IngestPipeline, Map<LogPartition, Long>> demanded = new LinkedHashMap<>();
+            pipelines.forEach(pipeline -> demanded.put(pipeline, demand.apply(pipeline)));
+            if (demanded.values().stream().allMatch(Map::isEmpty)) {
+                throw new IllegalArgumentException("none of the tables "
+                        + pipelines.stream().map(IngestPipeline::table).toList() + " takes the topic asked for");
+            }
+            while (true) {
+                demanded.forEach((pipeline, ends) ->
+                        pipeline.await(ends, Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime()))));
+                View view = engine.view(tables);
+                // Between the wait and the pin a fenced writer may have gone back to the table's offsets.
+                if (demanded.entrySet().stream()
+                        .allMatch(entry ->
+                                covers(view.cut().tables().get(entry.getKey().table()), entry.getValue()))) {
+                    return view;
+                }
+                view.close();
+            }
+        } catch (FreshnessException e) {
+            if (onMiss == Freshness.OnMiss.FAIL) {
+                throw e;
+            }
+            return engine.view(tables);
         }
     }
 
-    private static boolean covers(Cut cut, Map<LogPartition, Long> ends) {
-        return ends.entrySet().stream().allMatch(end -> cut.tables().values().stream()
-                .map(table -> table.partitions().get(end.getKey()))
-                .anyMatch(partition -> partition != null && partition.liveEnd() >= end.getValue()));
+    private static boolean covers(Cut.@Nullable TableCut cut, Map<LogPartition, Long> ends) {
+        return cut != null
+                && ends.entrySet().stream().allMatch(end -> {
+                    Cut.PartitionCut partition = cut.partitions().get(end.getKey());
+                    return partition != null && partition.liveEnd() >= end.getValue();
+                });
     }
 
-    private synchronized List<IngestPipeline<?>> pipelines() {
+    private synchronized List<IngestPipeline> pipelines(Set<String> tables) {
         requireOpen();
-        List<IngestPipeline<?>> pipelines = new ArrayList<>();
+        Map<String, IngestPipeline> pipelines = new TreeMap<>();
         for (Ingest ingest : ingests) {
-            IngestPipeline<?> running = ingest.running();
-            if (running != null) {
-                pipelines.add(running);
+            IngestPipeline running = ingest.running();
+            if (running != null && (tables.isEmpty() || tables.contains(ingest.table()))) {
+                pipelines.put(ingest.table(), running);
             }
         }
         if (pipelines.isEmpty()) {
             throw new IllegalStateException("there is nothing to view: start an ingest first");
         }
-        return pipelines;
+        if (!pipelines.keySet().containsAll(tables)) {
+            Set<String> unknown = new TreeSet<>(tables);
+            unknown.removeAll(pipelines.keySet());
+            throw new IllegalArgumentException("no ingest was started for " + unknown);
+        }
+        return List.copyOf(pipelines.values());
     }
 
     private void requireOpen() {

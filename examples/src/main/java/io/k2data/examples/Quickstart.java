@@ -145,7 +145,7 @@ public final class Quickstart {
                 check(
                         wrong,
                         tally.equals(new Tally(
-                                records, truth.trades(), truth.duplicates(), truth.malformedRecords(), 0, 0, 0)),
+                                records, truth.trades(), truth.duplicates(), truth.malformedRecords(), 0, 0, 0, 0)),
                         "the simulator sent " + truth.trades() + " trades, " + truth.duplicates() + " duplicates, "
                                 + truth.malformedRecords() + " malformed");
             }

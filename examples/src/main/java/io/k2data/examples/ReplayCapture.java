@@ -16,7 +16,7 @@ import io.k2data.api.event.EventTypes;
 import io.k2data.api.event.Side;
 import io.k2data.api.event.Trade;
 import io.k2data.api.sequence.StreamLedger;
-import io.k2data.kafka.TradeJsonSerializer;
+import io.k2data.kafka.JsonEventSerializer;
 import io.k2data.pipeline.Tally;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.Feeds;
@@ -181,7 +181,7 @@ public final class ReplayCapture {
                         Feeds.producerSettings(kafka.bootstrapServers()),
                         new ByteArraySerializer(),
                         new ByteArraySerializer());
-                TradeJsonSerializer serializer = new TradeJsonSerializer()) {
+                JsonEventSerializer<Trade> serializer = new JsonEventSerializer<>(EventTypes.TRADE)) {
             for (Path file : files) {
                 Recording recording = new Recording(file);
                 if (recording.advance()) {
@@ -222,7 +222,7 @@ public final class ReplayCapture {
     @SuppressWarnings("ArrayRecordComponent")
     private record Event(byte @Nullable [] key, byte @Nullable [] value) {
         /** Returns the event of a message; null if it is of a kind that is not taken. A broken one is sent as it is. */
-        static @Nullable Event of(String venue, String message, TradeJsonSerializer serializer) {
+        static @Nullable Event of(String venue, String message, JsonEventSerializer<Trade> serializer) {
             JsonNode data;
             try {
                 JsonNode json = JSON.readTree(message);

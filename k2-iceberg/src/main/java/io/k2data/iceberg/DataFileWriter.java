@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.DataFiles;
 import org.apache.iceberg.FileFormat;
@@ -35,23 +36,17 @@ import org.apache.iceberg.PartitionData;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Table;
-import org.apache.iceberg.transforms.Transforms;
 import org.apache.iceberg.types.Conversions;
 import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.Types;
-import org.apache.iceberg.util.SerializableFunction;
 import org.apache.iceberg.util.UnicodeUtil;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes a segment as sorted Parquet, one file per day of event time: DuckDB writes into a local spool, Iceberg's FileIO
+ * Writes a segment as sorted Parquet, one file per partition of the table: DuckDB writes into a local spool, Iceberg's FileIO
  * puts the file where the table lives. The statistics that DuckDB returns become the file's metrics.
  */
 final class DataFileWriter {
-    private static final long MICROS_PER_DAY = 86_400_000_000L;
-    /** Makes times before 1970 positive, so that integer division rounds them down too. */
-    private static final long SHIFT_DAYS = 10_000_000;
-
     private static final int BOUND_LENGTH = 16;
 
     /** Text columns that queries select by; bounds of other texts only make manifests larger. */
@@ -82,13 +77,15 @@ final class DataFileWriter {
      * @param connection the connection to read with
      * @param relation the table, quoted
      * @param rows how many rows it must hold
-     * @return the files, in order of day
+     * @return the files, one per partition of the table
      */
     List<DataFile> write(Connection connection, String relation, long rows) throws SQLException {
+        PartitionSpec spec = table.spec();
+        PartitionValues values = new PartitionValues(spec);
         List<DataFile> files = new ArrayList<>();
         long written = 0;
-        for (long day : days(connection, relation)) {
-            DataFile file = writeDay(connection, relation, day);
+        for (Group group : groups(connection, relation, values)) {
+            DataFile file = writeGroup(connection, relation, spec, group);
             written += file.recordCount();
             files.add(file);
         }
@@ -99,27 +96,48 @@ final class DataFileWriter {
         return files;
     }
 
-    private static List<Long> days(Connection connection, String relation) throws SQLException {
-        List<Long> days = new ArrayList<>();
+    /** The rows of one partition of the table. */
+    private record Group(String condition, PartitionData partition) {}
+
+    private static List<Group> groups(Connection connection, String relation, PartitionValues values)
+            throws SQLException {
+        if (values.groups().isEmpty()) {
+            return List.of(new Group("true", values.partition(List.of())));
+        }
+        List<Group> groups = new ArrayList<>();
+        int count = values.groups().size();
         try (Statement statement = connection.createStatement();
-                ResultSet result = statement.executeQuery("select distinct (epoch_us(event_time) + " + SHIFT_DAYS
-                        + " * " + MICROS_PER_DAY + ") // " + MICROS_PER_DAY + " - " + SHIFT_DAYS + " as day from "
-                        + relation + " order by day")) {
+                ResultSet result = statement.executeQuery("select " + String.join(", ", values.groups()) + ", "
+                        + values.sources().stream()
+                                .map(source -> "any_value(" + source + ")")
+                                .collect(Collectors.joining(", "))
+                        + " from " + relation + " group by "
+                        + IntStream.rangeClosed(1, count)
+                                .mapToObj(Integer::toString)
+                                .collect(Collectors.joining(", "))
+                        + " order by all")) {
             while (result.next()) {
-                days.add(result.getLong(1));
+                List<String> literals = new ArrayList<>();
+                List<@Nullable Object> sources = new ArrayList<>();
+                for (int i = 1; i <= count; i++) {
+                    Object value = result.getObject(i);
+                    literals.add(
+                            value == null ? "null" : value instanceof String text ? Sql.text(text) : value.toString());
+                    sources.add(result.getObject(count + i));
+                }
+                groups.add(new Group(values.condition(literals), values.partition(sources)));
             }
         }
-        return days;
+        return groups;
     }
 
-    private DataFile writeDay(Connection connection, String relation, long day) throws SQLException {
+    private DataFile writeGroup(Connection connection, String relation, PartitionSpec spec, Group group)
+            throws SQLException {
         String fileName = UUID.randomUUID() + ".parquet";
         Path spooled = spool.resolve(fileName);
         String sql = "copy (select " + Sql.names(layout.columnNames()) + " from " + relation
-                + " where event_time >= make_timestamptz(" + day * MICROS_PER_DAY
-                + ") and event_time < make_timestamptz("
-                + (day + 1) * MICROS_PER_DAY
-                + ") order by venue, symbol, event_time, kafka_partition, kafka_offset) to "
+                + " where " + group.condition()
+                + " order by venue, symbol, event_time, kafka_partition, kafka_offset) to "
                 + Sql.text(spooled.toString())
                 + " (format parquet, compression zstd, field_ids {" + fieldIds() + "}, return_stats)";
         try (Statement statement = connection.createStatement();
@@ -128,17 +146,15 @@ final class DataFileWriter {
                 throw new SQLException("COPY returned no statistics");
             }
             long count = result.getLong("count");
-            PartitionSpec spec = table.spec();
-            PartitionData partition = new PartitionData(spec.partitionType());
-            SerializableFunction<Long, Integer> toDay = Transforms.<Long>day().bind(Types.TimestampType.withZone());
-            partition.set(0, toDay.apply(day * MICROS_PER_DAY));
-            String location = table.locationProvider().newDataLocation(spec, partition, fileName);
+            String location = spec.isUnpartitioned()
+                    ? table.locationProvider().newDataLocation(fileName)
+                    : table.locationProvider().newDataLocation(spec, group.partition(), fileName);
             upload(spooled, location);
             return DataFiles.builder(spec)
                     .withPath(location)
                     .withFormat(FileFormat.PARQUET)
                     .withFileSizeInBytes(Files.size(spooled))
-                    .withPartition(partition)
+                    .withPartition(group.partition())
                     .withSortOrder(table.sortOrder())
                     .withMetrics(metrics(count, statistics(result.getObject("column_statistics"))))
                     .build();
@@ -200,7 +216,10 @@ final class DataFileWriter {
             put(sizes, id, found.get("column_size_bytes"));
             put(values, id, found.get("num_values"));
             put(nulls, id, found.get("null_count"));
-            if (column.type() instanceof ColumnType.Text && !BOUNDED_TEXTS.contains(column.name())) {
+            boolean isText = field.type().typeId() == Type.TypeID.STRING;
+            // A NaN would have to be counted, and no bound is one.
+            boolean isFloat = field.type().typeId() == Type.TypeID.DOUBLE;
+            if (isFloat || (isText && !BOUNDED_TEXTS.contains(column.name()))) {
                 continue;
             }
             String min = exact(found, "min");
@@ -247,6 +266,7 @@ final class DataFileWriter {
             case INTEGER -> Integer.valueOf(text);
             case LONG -> Long.valueOf(text);
             case DECIMAL -> new BigDecimal(text).setScale(((Types.DecimalType) type).scale());
+            case BOOLEAN -> Boolean.valueOf(text);
             case TIMESTAMP -> ChronoUnit.MICROS.between(Instant.EPOCH, OffsetDateTime.parse(text, DUCK_TIME));
             default -> throw new IllegalArgumentException("no bounds are kept of " + type);
         };

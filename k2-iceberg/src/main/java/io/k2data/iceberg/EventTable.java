@@ -3,9 +3,13 @@ package io.k2data.iceberg;
 import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
+import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.UnreadableTableException;
+import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.pipeline.PartitionState;
+import io.k2data.pipeline.Rejection;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -25,6 +29,7 @@ import org.apache.iceberg.catalog.SupportsNamespaces;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.exceptions.AlreadyExistsException;
 import org.apache.iceberg.exceptions.NoSuchTableException;
+import org.apache.iceberg.types.Types;
 import org.apache.iceberg.util.SnapshotUtil;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,24 +62,16 @@ final class EventTable {
         this.operations = operations;
     }
 
-    /** Opens the table, making it if it is not there. */
-    static EventTable open(Catalog catalog, EventType<?> type) {
+    /**
+     * Opens the table. A writer makes it if it is not there, and gives it the columns that it lacks; a follower waits for a
+     * writer to do so.
+     */
+    static EventTable open(Catalog catalog, EventType<?> type, Role role) {
         TableIdentifier identifier = TableIdentifier.of(NAMESPACE, type.name());
-        TableLayout layout = new TableLayout(type);
+        TableLayout layout = TableLayout.of(type);
         try {
-            if (!catalog.tableExists(identifier)) {
-                if (catalog instanceof SupportsNamespaces namespaces && !namespaces.namespaceExists(NAMESPACE)) {
-                    try {
-                        namespaces.createNamespace(NAMESPACE);
-                    } catch (AlreadyExistsException e) {
-                        LOG.atDebug().log("another process made namespace {} first", NAMESPACE);
-                    }
-                }
-                try {
-                    layout.create(catalog, identifier);
-                } catch (AlreadyExistsException e) {
-                    LOG.atDebug().log("another process made table {} first", identifier);
-                }
+            if (role == Role.WRITER && !catalog.tableExists(identifier)) {
+                create(catalog, layout, identifier);
             }
             Table loaded = catalog.loadTable(identifier);
             if (!(loaded instanceof HasTableOperations holder)) {
@@ -82,12 +79,70 @@ final class EventTable {
                         "the catalog gives no table operations for " + identifier + "; K2 needs them to commit", null);
             }
             VerifyingTableOperations operations = new VerifyingTableOperations(holder.operations());
+            Table table = new BaseTable(operations, identifier.toString());
+            // Before it is touched: a table that is refused stays as it is.
             layout.check(identifier.toString(), operations.current());
-            return new EventTable(new BaseTable(operations, identifier.toString()), operations);
+            List<Column> missing = layout.missing(table.schema());
+            if (!missing.isEmpty()) {
+                List<String> names = missing.stream().map(Column::name).toList();
+                if (role == Role.FOLLOWER) {
+                    throw new K2Exception.Retry(
+                            "table " + identifier + " lacks " + names + "; its writer adds them when it starts", null);
+                }
+                LOG.atInfo().log("table {} lacks {}: adding them, empty in the rows that are there", identifier, names);
+                TableLayout.add(table, missing);
+            }
+            return new EventTable(table, operations);
+        } catch (NoSuchTableException e) {
+            throw new K2Exception.Retry(
+                    "table " + identifier + " does not exist yet; a follower needs a writer that makes it", e);
         } catch (K2Exception e) {
             throw e;
         } catch (RuntimeException e) {
             throw new K2Exception.Retry("cannot open table " + identifier + ": " + e, e);
+        }
+    }
+
+    private static void create(Catalog catalog, TableLayout layout, TableIdentifier identifier) {
+        if (catalog instanceof SupportsNamespaces namespaces && !namespaces.namespaceExists(NAMESPACE)) {
+            try {
+                namespaces.createNamespace(NAMESPACE);
+            } catch (AlreadyExistsException e) {
+                LOG.atDebug().log("another process made namespace {} first", NAMESPACE);
+            }
+        }
+        try {
+            layout.create(catalog, identifier);
+        } catch (AlreadyExistsException e) {
+            LOG.atDebug().log("another process made table {} first", identifier);
+        }
+    }
+
+    /** Adds columns that may be null; one that is there already, with the same type, is passed over. */
+    void addColumns(EventType<?> type, List<Rejection.NewColumn> columns) {
+        TableMetadata metadata = refresh();
+        List<Column> present = TableLayout.of(type, metadata.schema()).valueColumns();
+        List<Column> missing = new ArrayList<>();
+        for (Rejection.NewColumn column : columns) {
+            Types.NestedField field = metadata.schema().findField(column.name());
+            if (field == null) {
+                // The table gives the field its own id.
+                missing.add(new Column(1, column.name(), column.type(), false));
+            } else if (present.stream()
+                    .noneMatch(known -> known.name().equals(column.name())
+                            && known.type().getClass().equals(column.type().getClass()))) {
+                throw new UnreadableTableException(
+                        "table " + name() + " has a column '" + column.name() + "' already, of type " + field.type()
+                                + ", where " + column.type() + " is needed",
+                        null);
+            }
+        }
+        if (!missing.isEmpty()) {
+            try {
+                TableLayout.add(table, missing);
+            } catch (RuntimeException e) {
+                throw new K2Exception.Retry("cannot add columns to " + name() + ": " + e, e);
+            }
         }
     }
 

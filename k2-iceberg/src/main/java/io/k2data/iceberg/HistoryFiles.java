@@ -63,11 +63,23 @@ final class HistoryFiles {
                     + " where false";
         }
         String fields = layout.columns().stream()
-                .map(column -> field(schema.findField(column.name()), column))
+                .map(column -> field(field(schema, column), column))
                 .collect(Collectors.joining(", "));
         return "select " + Sql.names(layout.columnNames()) + " from read_parquet(["
                 + files.stream().map(Sql::text).collect(Collectors.joining(", "))
                 + "], hive_partitioning = false, schema = map {" + fields + "})";
+    }
+
+    private static Types.NestedField field(Schema schema, Column column) {
+        Types.NestedField field = schema.findField(column.name());
+        if (field == null) {
+            throw new UnreadableTableException(
+                    "column '" + column.name()
+                            + "' is gone from the table; restart K2 to go on without it, if it is none"
+                            + " of the event type's",
+                    null);
+        }
+        return field;
     }
 
     private static String field(Types.NestedField field, Column column) {

@@ -2,6 +2,7 @@ package io.k2data.iceberg;
 
 import io.k2data.api.Cut;
 import io.k2data.api.K2Exception;
+import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.View;
 import io.k2data.api.event.EventType;
 import io.k2data.pipeline.EventStore;
@@ -16,7 +17,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
@@ -27,7 +32,8 @@ import org.duckdb.DuckDBConnection;
  * to use from several threads.
  */
 public final class HybridEngine implements AutoCloseable {
-    private static final int RESOLVE_ATTEMPTS = 5;
+    private static final int RESOLVE_ATTEMPTS = 40;
+    private static final long RESOLVE_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final Catalog catalog;
     private final Spool spool;
@@ -35,6 +41,7 @@ public final class HybridEngine implements AutoCloseable {
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
+    private final AtomicLong segments = new AtomicLong();
     private boolean closed;
 
     private HybridEngine(Catalog catalog, Spool spool, Duration viewMaxAge, DuckDBConnection root) {
@@ -101,20 +108,24 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
-     * Opens the store of an event type, making its table if there is none. Views from now on have a relation for it.
+     * Opens the store of an event type. Views from now on have a relation for it. For a writer the table is made if there
+     * is none, and gets the columns that it lacks; for a follower it must be there.
      *
      * @param type the event type; one store each
+     * @param role what the store is for
      * @return the store; the caller closes it
+     * @throws K2Exception.Retry if the catalog cannot be reached, or there is nothing to follow yet
+     * @throws K2Exception.Stop if the table cannot hold the event type
      */
-    public EventStore store(EventType<?> type) {
-        EventTable table = EventTable.open(catalog, type);
-        EventTable reading = EventTable.open(catalog, type);
+    public EventStore store(EventType<?> type, Role role) {
+        EventTable table = EventTable.open(catalog, type, role);
+        EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
         try {
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()))) {
                 throw new IllegalArgumentException("there is a store of " + type.name() + " already");
             }
-            IcebergEventStore store = new IcebergEventStore(this, type, table, reading);
+            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading);
             stores.add(store);
             return store;
         } catch (SQLException e) {
@@ -125,15 +136,46 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
-     * Pins a cut over all open stores: the live side first, then the snapshots.
+     * Opens a second store of a table, for a commit beside the ingest. Views do not see its rows before they are
+     * committed.
      *
+     * @param type the event type, whose table must be there
+     * @return the store; the caller closes it
+     * @throws K2Exception.Retry if the catalog cannot be reached, or there is no such table
+     * @throws K2Exception.Stop if the table cannot hold the event type
+     */
+    public EventStore storeAside(EventType<?> type) {
+        try {
+            // Opened as a follower opens it, since there is nothing to repair in a table that has to be made first.
+            return new IcebergEventStore(
+                    this,
+                    type,
+                    Role.WRITER,
+                    EventTable.open(catalog, type, Role.FOLLOWER),
+                    EventTable.open(catalog, type, Role.FOLLOWER));
+        } catch (SQLException e) {
+            throw Sql.failed("opening a store of " + type.name(), e);
+        }
+    }
+
+    /**
+     * Pins a cut over open stores: the live side first, then the snapshots.
+     *
+     * @param tables the tables to show; an empty set means all
      * @return the view; the caller closes it
      * @throws K2Exception.Retry if no consistent cut was found just now
      * @throws K2Exception.Stop if a table cannot be answered from
      */
-    public View view() {
+    public View view(Set<String> tables) {
         K2Exception.Retry last = null;
         for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
+            if (attempt > 0) {
+                // What is in the way passes: a writer commits, or the ingest thread loads the table again.
+                LockSupport.parkNanos(RESOLVE_PAUSE_NANOS);
+                if (Thread.currentThread().isInterrupted()) {
+                    break;
+                }
+            }
             DuckDBConnection connection;
             try {
                 connection = connect();
@@ -141,7 +183,7 @@ public final class HybridEngine implements AutoCloseable {
                 throw Sql.failed("connecting a view", e);
             }
             try {
-                return pin(connection);
+                return pin(connection, tables);
             } catch (K2Exception.Retry e) {
                 close(connection, e);
                 last = e;
@@ -153,16 +195,21 @@ public final class HybridEngine implements AutoCloseable {
                 throw e;
             }
         }
-        throw new K2Exception.Retry("no consistent cut after " + RESOLVE_ATTEMPTS + " attempts", last);
+        throw new K2Exception.Retry(
+                "no consistent cut after " + RESOLVE_ATTEMPTS + " attempts"
+                        + (last == null ? "" : ": " + last.getMessage()),
+                last);
     }
 
-    private View pin(DuckDBConnection connection) throws SQLException {
+    private View pin(DuckDBConnection connection, Set<String> tables) throws SQLException {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
             Sql.run(connection, "BEGIN");
             for (IcebergEventStore store : stores) {
-                pins.put(store, store.pin(connection));
+                if (tables.isEmpty() || tables.contains(store.type().name())) {
+                    pins.put(store, store.pin(connection));
+                }
             }
         } finally {
             lock.unlock();
@@ -187,6 +234,10 @@ public final class HybridEngine implements AutoCloseable {
 
     DuckDBConnection connect() throws SQLException {
         return root.duplicate();
+    }
+
+    long nextSegment() {
+        return segments.getAndIncrement();
     }
 
     void forget(IcebergEventStore store) {

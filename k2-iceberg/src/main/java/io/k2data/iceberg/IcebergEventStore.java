@@ -3,12 +3,14 @@ package io.k2data.iceberg;
 import io.k2data.api.Cut.PartitionCut;
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
+import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.StreamKey;
 import io.k2data.api.dedup.DedupVerdict;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
+import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -19,10 +21,12 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
@@ -43,10 +47,9 @@ final class IcebergEventStore implements EventStore {
 
     private final HybridEngine engine;
     private final EventType<?> type;
-    private final TableLayout layout;
+    private final Role role;
     private final EventTable table;
     private final EventTable reading;
-    private final DataFileWriter files;
     private final DuckDBConnection writer;
     private final DuckDBConnection sealer;
 
@@ -56,17 +59,28 @@ final class IcebergEventStore implements EventStore {
     /** What the table's properties said when they were last read or written. Committer thread, or no commit under way. */
     private final Map<LogPartition, StoredState> stored = new HashMap<>();
 
+    /** The columns as of the last load; and as of the segments, guarded by the engine. */
+    private TableLayout layout;
+
+    private TableLayout segmentLayout;
+    private DataFileWriter files;
+
+    /** By partition number, how many repairs the table had when the segments' rows were judged. Guarded by the engine. */
+    private Map<Integer, Long> repairs = Map.of();
+
+    private volatile boolean outdated;
     private @Nullable Planned planned;
-    private long generations;
     private long commits;
 
-    IcebergEventStore(HybridEngine engine, EventType<?> type, EventTable table, EventTable reading)
+    IcebergEventStore(HybridEngine engine, EventType<?> type, Role role, EventTable table, EventTable reading)
             throws SQLException {
         this.engine = engine;
         this.type = type;
-        this.layout = new TableLayout(type);
+        this.role = role;
         this.table = table;
         this.reading = reading;
+        this.layout = TableLayout.of(type, table.table().schema());
+        this.segmentLayout = layout;
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
         this.writer = engine.connect();
         this.sealer = engine.connect();
@@ -78,18 +92,82 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public Map<LogPartition, PartitionState> load() {
+        TableMetadata metadata = table.refresh();
         stored.clear();
-        stored.putAll(table.states(table.refresh()));
+        stored.putAll(table.states(metadata));
+        layout = TableLayout.of(type, metadata.schema());
+        files = new DataFileWriter(table.table(), layout, engine.spool());
+        return states(stored);
+    }
+
+    private static Map<LogPartition, PartitionState> states(Map<LogPartition, StoredState> from) {
         Map<LogPartition, PartitionState> states = new TreeMap<>();
-        stored.forEach((partition, state) -> states.put(partition, state.state()));
+        from.forEach((partition, state) -> states.put(partition, state.state()));
         return states;
+    }
+
+    @Override
+    public List<Column> columns() {
+        return layout.valueColumns();
+    }
+
+    @Override
+    public void addColumns(List<Rejection.NewColumn> columns) {
+        requireWriter();
+        table.addColumns(type, columns);
+    }
+
+    @Override
+    public Map<LogPartition, PartitionState> follow() {
+        Map<LogPartition, PartitionState> states = states(table.states(table.refresh()));
+        engine.locked(() -> {
+            outdated |= repairedSince(repairs, states.values());
+            // The last segment is open.
+            for (Segment segment : List.copyOf(segments.subList(0, Math.max(0, segments.size() - 1)))) {
+                boolean covered = segment.liveEnds().entrySet().stream().allMatch(end -> {
+                    PartitionState state = states.get(end.getKey());
+                    return state != null && state.next().offset() >= end.getValue();
+                });
+                if (covered) {
+                    segments.remove(segment);
+                    segment.drop(writer);
+                }
+            }
+        });
+        return states;
+    }
+
+    private static boolean repairedSince(Map<Integer, Long> judgedWith, Collection<PartitionState> states) {
+        return states.stream()
+                .anyMatch(state ->
+                        judgedWith.getOrDefault(state.partition().partition(), state.repairs()) != state.repairs());
+    }
+
+    @Override
+    public boolean outdated() {
+        return outdated;
+    }
+
+    private void requireWriter() {
+        if (role == Role.FOLLOWER) {
+            throw new IllegalStateException("a follower does not write to " + table.name());
+        }
     }
 
     @Override
     public void begin(Map<LogPartition, Long> from) {
         engine.locked(() -> {
             dropSegments();
-            segments.add(Segment.create(writer, layout, type.name(), generations++, from));
+            segmentLayout = layout;
+            Map<Integer, Long> judgedWith = new HashMap<>();
+            from.keySet().forEach(partition -> {
+                StoredState state = stored.get(partition);
+                judgedWith.put(
+                        partition.partition(), state == null ? 0 : state.state().repairs());
+            });
+            repairs = judgedWith;
+            outdated = false;
+            segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), from));
         });
     }
 
@@ -138,13 +216,14 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
-        engine.locked(
-                () -> segments.add(Segment.create(writer, layout, type.name(), generations++, sealed.liveEnds())));
+        engine.locked(() ->
+                segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), sealed.liveEnds())));
         return sealed;
     }
 
     @Override
     public void commit(Generation generation) {
+        requireWriter();
         Segment segment = (Segment) generation;
         List<org.apache.iceberg.DataFile> dataFiles;
         try {
@@ -197,6 +276,27 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("reading ids of " + type.name() + " back", e);
         }
+    }
+
+    @Override
+    public Set<Long> storedOffsets(LogPartition partition, Collection<Long> offsets) {
+        Set<Long> found = new HashSet<>();
+        if (offsets.isEmpty()) {
+            return found;
+        }
+        TableMetadata metadata = table.refresh();
+        String history = HistoryFiles.select(layout, metadata.schema(), HistoryFiles.plan(table.table(), metadata));
+        try (Statement statement = writer.createStatement();
+                ResultSet row = statement.executeQuery("select kafka_offset from (" + history
+                        + ") where kafka_partition = " + partition.partition() + " and kafka_offset in "
+                        + offsets.stream().map(String::valueOf).collect(Collectors.joining(", ", "(", ")")))) {
+            while (row.next()) {
+                found.add(row.getLong(1));
+            }
+        } catch (SQLException e) {
+            throw Sql.failed("looking for offsets of " + type.name(), e);
+        }
+        return found;
     }
 
     private static List<String> names(List<Column> columns) {
@@ -259,7 +359,7 @@ final class IcebergEventStore implements EventStore {
                 }
             }
         }
-        return new Pin(relations, starts, ends);
+        return new Pin(segmentLayout, repairs, relations, starts, ends);
     }
 
     /**
@@ -271,7 +371,13 @@ final class IcebergEventStore implements EventStore {
             TableMetadata metadata = reading.refresh();
             Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
             Map<Integer, Long> tableOffsets = new TreeMap<>();
-            reading.states(metadata).values().stream()
+            Map<LogPartition, StoredState> states = reading.states(metadata);
+            if (repairedSince(pin.repairs(), states(states).values())) {
+                outdated = true;
+                throw new K2Exception.Retry(
+                        "dead letters of " + reading.name() + " were repaired; live rows are being judged again", null);
+            }
+            states.values().stream()
                     .map(StoredState::state)
                     .sorted(Comparator.comparing(PartitionState::partition))
                     .forEach(state -> {
@@ -292,21 +398,28 @@ final class IcebergEventStore implements EventStore {
                                         tableOffset,
                                         Math.max(tableOffset, pin.ends().getOrDefault(number, tableOffset))));
                     });
-            pin.starts().keySet().stream()
-                    .filter(number -> !tableOffsets.containsKey(number))
-                    .findFirst()
-                    .ifPresent(number -> {
+            pin.starts().forEach((number, start) -> {
+                if (!tableOffsets.containsKey(number)) {
+                    LogPartition known = cut.keySet().stream().findFirst().orElse(null);
+                    // A partition that a known topic grew starts at 0, also before its writer has noticed.
+                    if (known == null || start != 0) {
                         throw new K2Exception.Retry(
                                 "partition " + number + " has live rows, but table " + reading.name()
                                         + " has no offset of it",
                                 null);
-                    });
+                    }
+                    tableOffsets.put(number, 0L);
+                    cut.put(
+                            new LogPartition(known.clusterId(), known.topicId(), known.topic(), number),
+                            new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L)));
+                }
+            });
             Snapshot snapshot = metadata.currentSnapshot();
-            String history = HistoryFiles.select(layout, metadata.schema(), plannedFiles(metadata));
+            String history = HistoryFiles.select(pin.layout(), metadata.schema(), plannedFiles(metadata));
             return new Resolved(
                     snapshot == null ? null : snapshot.snapshotId(),
                     cut,
-                    Seam.union(history, layout, pin.relations(), tableOffsets));
+                    Seam.union(history, pin.layout(), pin.relations(), tableOffsets));
         }
     }
 
@@ -337,11 +450,18 @@ final class IcebergEventStore implements EventStore {
     /**
      * The live side as one DuckDB transaction sees it.
      *
+     * @param layout the columns of its rows
+     * @param repairs by partition number, how many repairs its rows were judged with
      * @param relations the segments' row tables, quoted
      * @param starts by partition, where live rows begin
      * @param ends by partition, the next offset after those read
      */
-    record Pin(List<String> relations, Map<Integer, Long> starts, Map<Integer, Long> ends) {}
+    record Pin(
+            TableLayout layout,
+            Map<Integer, Long> repairs,
+            List<String> relations,
+            Map<Integer, Long> starts,
+            Map<Integer, Long> ends) {}
 
     /**
      * A pinned live side with the history under it.

@@ -12,7 +12,6 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -148,7 +147,9 @@ final class Segment implements EventStore.Generation {
     private static void append(DuckDBAppender open, Column column, @Nullable Object value) throws SQLException {
         if (value == null) {
             open.appendNull();
-        } else if (column.type() instanceof ColumnType.Text) {
+        } else if (column.type() instanceof ColumnType.Text
+                || column.type() instanceof ColumnType.Choice
+                || column.type() instanceof ColumnType.Json) {
             open.append((String) value);
         } else if (column.type() instanceof ColumnType.Int64) {
             open.append((long) (Long) value);
@@ -157,9 +158,11 @@ final class Segment implements EventStore.Generation {
         } else if (column.type() instanceof ColumnType.Decimal) {
             open.append((BigDecimal) value);
         } else if (column.type() instanceof ColumnType.Timestamp) {
-            Instant time = (Instant) value;
-            open.appendEpochMicros(
-                    Math.addExact(Math.multiplyExact(time.getEpochSecond(), 1_000_000L), time.getNano() / 1000));
+            open.appendEpochMicros((long) (Long) value);
+        } else if (column.type() instanceof ColumnType.Bool) {
+            open.append((boolean) (Boolean) value);
+        } else if (column.type() instanceof ColumnType.Float64) {
+            open.append((double) (Double) value);
         } else if (column.type() instanceof ColumnType.TextList) {
             open.append((Collection<?>) value);
         } else {

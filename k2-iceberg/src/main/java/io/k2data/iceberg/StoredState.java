@@ -50,6 +50,8 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
         json.put("deferred", tally.deferred());
         json.put("lost", tally.lost());
         json.put("skipped", tally.skipped());
+        json.put("foreign", tally.foreign());
+        json.put("repairs", state.repairs());
         json.put("commit", commitId);
         json.put("snapshot", snapshotId);
         json.put("parentSequence", parentSequence);
@@ -99,9 +101,15 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                     json.required("rejected").longValue(),
                     json.required("deferred").longValue(),
                     json.required("lost").longValue(),
-                    json.required("skipped").longValue());
+                    json.required("skipped").longValue(),
+                    json.path("foreign").longValue());
             return new StoredState(
-                    new PartitionState(partition, json.required("start").longValue(), next, tally),
+                    new PartitionState(
+                            partition,
+                            json.required("start").longValue(),
+                            next,
+                            tally,
+                            json.path("repairs").longValue()),
                     json.required("commit").asText(),
                     json.required("snapshot").longValue(),
                     json.required("parentSequence").longValue(),

@@ -9,25 +9,40 @@ import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.TableRolledBackException;
 import io.k2data.api.UnreadableTableException;
+import io.k2data.api.View;
+import io.k2data.api.event.Column;
+import io.k2data.api.event.EventTypes;
 import io.k2data.pipeline.EventStore;
 import java.nio.file.Path;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.apache.iceberg.BaseTable;
 import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.PartitionSpec;
+import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.TableOperations;
 import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.catalog.SupportsNamespaces;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.CommitStateUnknownException;
+import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.io.FileIO;
 import org.apache.iceberg.io.LocationProvider;
+import org.apache.iceberg.types.Types;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The traps of committing: each was seen to lose, double or destroy data in a naive writer. */
 class CommitProtocolTest {
@@ -181,7 +196,7 @@ class CommitProtocolTest {
                     .isInstanceOf(TableRolledBackException.class)
                     .hasMessageContaining("trades-0")
                     .hasMessageContaining("rolled back");
-            assertThatThrownBy(fixture.engine::view).isInstanceOf(TableRolledBackException.class);
+            assertThatThrownBy(() -> fixture.engine.view(Set.of())).isInstanceOf(TableRolledBackException.class);
             assertThatThrownBy(fixture.store::load).isInstanceOf(TableRolledBackException.class);
         }
     }
@@ -230,19 +245,120 @@ class CommitProtocolTest {
     }
 
     @Test
-    void aTableOfAnotherSchemaIsRefusedWithAllItsProblems() {
+    void aTableOfAnotherSchemaIsRefusedWithAllItsProblemsAndLeftAsItIs() {
         Catalog catalog = Warehouses.local(warehouse());
-        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
-            catalog.loadTable(TRADES)
-                    .updateSchema()
-                    .deleteColumn("side")
-                    .deleteColumn("currency")
-                    .commit();
-        }
+        ((SupportsNamespaces) catalog).createNamespace(TRADES.namespace());
+        Schema schema = new Schema(
+                Types.NestedField.required(1, "venue", Types.StringType.get()),
+                Types.NestedField.required(2, "price", Types.DoubleType.get()),
+                Types.NestedField.required(3, "book", Types.IntegerType.get()));
+        catalog.createTable(
+                TRADES,
+                schema,
+                PartitionSpec.builderFor(schema).bucket("venue", 4).build());
         assertThatThrownBy(() -> new StoreFixture(directory, catalog))
                 .isInstanceOf(UnreadableTableException.class)
-                .hasMessageContaining("'side' is missing")
-                .hasMessageContaining("'currency' is missing");
+                .hasMessageContaining("'price' is double, expected decimal(38, 12)")
+                .hasMessageContaining("'book' is required")
+                .hasMessageContaining("bucket[4](venue)");
+        assertThat(catalog.loadTable(TRADES).schema().columns()).hasSize(3);
+    }
+
+    @Test
+    void aTableThatWasThereGetsTheColumnsItLacksAndKeepsItsRows() throws SQLException {
+        Catalog catalog = Warehouses.local(warehouse());
+        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
+            fixture.append(P0, 3);
+            fixture.store.commit(fixture.seal());
+        }
+        // What is left is as another tool may have made it: without offsets, ids of its own, and a column K2 does not
+        // know.
+        Table table = catalog.loadTable(TRADES);
+        table.updateSchema()
+                .deleteColumn("side")
+                .deleteColumn("kafka_partition")
+                .deleteColumn("kafka_offset")
+                .deleteColumn("kafka_time")
+                .deleteColumn("ingestion_time")
+                .addColumn("desk", Types.StringType.get())
+                .addColumn("odd", Types.FloatType.get())
+                .commit();
+        table.updateProperties().remove(StoredState.key(P0)).commit();
+        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
+            assertThat(fixture.store.columns())
+                    .extracting(Column::name)
+                    .contains("side", "desk")
+                    .doesNotContain("odd");
+            fixture.appendWith(P0, 2, "algo");
+            try (View view = fixture.engine.view(Set.of())) {
+                assertThat(rows(view))
+                        .containsExactlyInAnyOrder("null:null", "null:null", "null:null", "0:algo", "1:algo");
+            }
+            fixture.store.commit(fixture.seal());
+            try (View view = fixture.engine.view(Set.of())) {
+                assertThat(rows(view))
+                        .containsExactlyInAnyOrder("null:null", "null:null", "null:null", "0:algo", "1:algo");
+            }
+        }
+    }
+
+    private static List<String> rows(View view) throws SQLException {
+        List<String> rows = new ArrayList<>();
+        try (Statement statement = view.connection().createStatement();
+                ResultSet result = statement.executeQuery("select kafka_offset, desk from trades")) {
+            while (result.next()) {
+                rows.add(result.getString(1) + ":" + result.getString(2));
+            }
+        }
+        return rows;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"none", "hour(event_time)", "identity(symbol)", "month(event_time), identity(venue)"})
+    void aTableThatIsPartitionedOtherwiseIsWrittenAsItIs(String partitioning) throws Exception {
+        Catalog catalog = Warehouses.local(warehouse());
+        ((SupportsNamespaces) catalog).createNamespace(TRADES.namespace());
+        Schema schema = TableLayout.of(EventTypes.TRADE).schema();
+        PartitionSpec.Builder spec = PartitionSpec.builderFor(schema);
+        if (partitioning.contains("hour")) {
+            spec.hour("event_time");
+        }
+        if (partitioning.contains("month")) {
+            spec.month("event_time");
+        }
+        if (partitioning.contains("symbol")) {
+            spec.identity("symbol");
+        }
+        if (partitioning.contains("venue")) {
+            spec.identity("venue");
+        }
+        catalog.createTable(TRADES, schema, spec.build());
+        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
+            fixture.append(P0, 200);
+            fixture.store.commit(fixture.seal());
+            assertThat(fixture.positions()).hasSize(200);
+        }
+        // Iceberg itself finds the rows by its own pruning: so partition values and bounds are what it expects.
+        Table table = catalog.loadTable(TRADES);
+        long matching = 0;
+        try (var tasks = table.newScan()
+                .filter(Expressions.and(
+                        Expressions.equal("symbol", "BTCUSDT"),
+                        Expressions.lessThan("event_time", "2024-08-08T01:00:00+00:00")))
+                .planFiles()) {
+            for (var task : tasks) {
+                matching += task.file().recordCount();
+            }
+        }
+        // Offsets 0 to 59 are in that hour, every third of them is of that symbol.
+        assertThat(matching).isBetween(20L, 200L);
+        assertThat(matching)
+                .isEqualTo(
+                        switch (partitioning) {
+                            case "hour(event_time)" -> 60L;
+                            case "identity(symbol)" -> 67L;
+                            default -> 200L;
+                        });
     }
 
     private Path warehouse() {

@@ -18,6 +18,7 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.FileScanTask;
@@ -118,7 +119,7 @@ class IcebergEventStoreTest {
     void anOpenViewKeepsItsCutWhileRowsAndCommitsComeAndSegmentsGo() throws SQLException {
         try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
             fixture.append(P0, 10);
-            try (View view = fixture.engine.view()) {
+            try (View view = fixture.engine.view(Set.of())) {
                 fixture.append(P0, 10);
                 fixture.store.commit(fixture.seal());
                 fixture.append(P0, 10);
@@ -210,7 +211,7 @@ class IcebergEventStoreTest {
         try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
             fixture.append(P0, 10);
             fixture.store.commit(fixture.seal());
-            try (View view = fixture.engine.view();
+            try (View view = fixture.engine.view(Set.of());
                     Statement statement = view.connection().createStatement()) {
                 for (String sql : List.of(
                         "insert into trades select * from trades",
@@ -268,7 +269,7 @@ class IcebergEventStoreTest {
             fixture.append(p11, 4);
             fixture.store.commit(fixture.seal());
             fixture.append(p11, 2);
-            try (View view = fixture.engine.view()) {
+            try (View view = fixture.engine.view(Set.of())) {
                 assertThat(view.cut()
                                 .tables()
                                 .get("trades")

@@ -3,6 +3,7 @@ package io.k2data.iceberg;
 import io.k2data.api.Cut;
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
+import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
 import io.k2data.api.event.Trade;
@@ -18,8 +19,10 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.iceberg.catalog.Catalog;
 
@@ -42,7 +45,7 @@ final class StoreFixture implements AutoCloseable {
         this.catalog = catalog;
         this.engine = HybridEngine.open(
                 catalog, List.of(directory), directory.resolve("spool"), 256L << 20, Duration.ofMinutes(5));
-        this.store = (IcebergEventStore) engine.store(EventTypes.TRADE);
+        this.store = (IcebergEventStore) engine.store(EventTypes.TRADE, Role.WRITER);
     }
 
     /** Loads, commits start offsets 0 for partitions that are new, and begins. */
@@ -76,6 +79,20 @@ final class StoreFixture implements AutoCloseable {
         store.append(rows, Map.of(partition, offset));
     }
 
+    /** The same for a table that has one more column, with a text to put there. */
+    void appendWith(LogPartition partition, int count, String extra) {
+        List<Row> rows = new ArrayList<>();
+        long offset = next.getOrDefault(partition, 0L);
+        for (int i = 0; i < count; i++) {
+            Row row = row(partition, offset++);
+            Object[] values = Arrays.copyOf(row.values(), row.values().length + 1);
+            values[values.length - 1] = extra;
+            rows.add(new Row(partition, row.offset(), row.logTimeMillis(), row.ingestionTimeMicros(), values));
+        }
+        next.put(partition, offset);
+        store.append(rows, Map.of(partition, offset));
+    }
+
     EventStore.Generation seal() {
         List<PartitionState> states = new ArrayList<>();
         next.forEach((partition, offset) -> states.add(state(partition, offset)));
@@ -83,7 +100,7 @@ final class StoreFixture implements AutoCloseable {
     }
 
     static PartitionState state(LogPartition partition, long offset) {
-        return new PartitionState(partition, 0, LogOffset.of(offset), new Tally(offset, offset, 0, 0, 0, 0, 0));
+        return new PartitionState(partition, 0, LogOffset.of(offset), new Tally(offset, offset, 0, 0, 0, 0, 0, 0));
     }
 
     static Row row(LogPartition partition, long offset) {
@@ -97,15 +114,15 @@ final class StoreFixture implements AutoCloseable {
                 .build();
         Object[] values = new Object[EventTypes.TRADE.columns().size()];
         for (int i = 0; i < values.length; i++) {
-            values[i] = EventTypes.TRADE.value(i, trade);
+            Object value = EventTypes.TRADE.value(i, trade);
+            values[i] = value instanceof Instant ? (Object) (time.toEpochMilli() * 1000) : value;
         }
-        return new Row(
-                partition, offset, time.toEpochMilli(), time.toEpochMilli() * 1000, time.toEpochMilli() * 1000, values);
+        return new Row(partition, offset, time.toEpochMilli(), time.toEpochMilli() * 1000, values);
     }
 
     /** All (partition, offset) pairs that a view shows, as often as it shows them. */
     List<String> positions() throws SQLException {
-        try (View view = engine.view()) {
+        try (View view = engine.view(Set.of())) {
             return positions(view);
         }
     }

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -45,7 +46,11 @@ import org.slf4j.LoggerFactory;
 /** Sends rejected records to the topic of dead letters. The ingest thread sends, any thread flushes and closes. */
 final class DeadLetters {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetters.class);
-    private static final String SUFFIX = ".k2-dlq";
+    static final String SUFFIX = ".k2-dlq";
+
+    /** What a dead letter has more than its record. */
+    static final Set<String> HEADERS =
+            Set.of("k2.table", "k2.topic", "k2.topic.id", "k2.partition", "k2.offset", "k2.reason", "k2.error");
 
     /** Room for the headers that a dead letter has more than its record. */
     private static final int HEADERS_BYTES = 64 << 10;
