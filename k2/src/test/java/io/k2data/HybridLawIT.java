@@ -6,6 +6,7 @@ import io.k2data.api.Cut;
 import io.k2data.api.Freshness;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
+import io.k2data.iceberg.Warehouses;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;
 import io.k2data.testkit.Feeds;
@@ -24,6 +25,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -34,11 +37,12 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Law 3: a query over a snapshot and a live end gives the rows that the table will hold once everything below that end is
  * committed. Random feeds with duplicates in flight, random commit points, questions at random moments; each answer is kept
- * with its cut and compared, in the end, with the finished table. Three seeds; twenty with {@code -Pfull}.
+ * with its cut and compared, in the end, with the finished table. A follower is asked as the writer is, also while there is
+ * no writer, after its own restart, and after snapshots expired: at one cut both give the same rows. Three seeds; twenty with {@code -Pfull}.
  */
 class HybridLawIT {
     private static final int SEEDS = Boolean.getBoolean("k2.full") ? 20 : 3;
-    private static final int TRIALS = Boolean.getBoolean("k2.full") ? 2_000 : 200;
+    private static final int TRIALS = Boolean.getBoolean("k2.full") ? 10_000 : 500;
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     @TempDir
@@ -67,18 +71,12 @@ class HybridLawIT {
                 .malformedRate(0.01)
                 .build();
         List<Answer> answers = new ArrayList<>();
-        TreeMap<Position, String> truth;
-        try (K2 k2 = K2.builder()
-                .kafka(Map.of(
-                        "bootstrap.servers", kafka.bootstrapServers(), "max.poll.records", 50 + random.nextInt(400)))
-                .warehouse(directory.resolve(topic))
-                .spool(directory.resolve("spool"))
-                .commitInterval(Duration.ofMillis(100 + random.nextInt(300)))
-                .generationRows(100 + random.nextInt(1_500))
-                .build()) {
-            Ingest ingest = k2.ingest(EventTypes.TRADE, topic).start();
-            AtomicBoolean sent = new AtomicBoolean();
-            Random pace = new Random(seed);
+        AtomicBoolean sent = new AtomicBoolean();
+        Random pace = new Random(seed);
+        K2 writer = writer(kafka, topic, random);
+        K2 follower = null;
+        try {
+            follower = follower(kafka, topic);
             CompletableFuture<Void> sending = CompletableFuture.runAsync(() -> {
                 try (KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
                     for (int burst = 0; burst < 100; burst++) {
@@ -90,33 +88,68 @@ class HybridLawIT {
                 }
             });
             while (!sent.get()) {
-                Freshness freshness = answers.size() % 2 == 0 ? Freshness.asFreshAsIs() : Freshness.now(PATIENCE);
-                try (View view = k2.view(freshness)) {
-                    answers.add(answer(view));
+                int what = random.nextInt(100);
+                if (what < 2) {
+                    // The follower goes on without a writer, and does not mind its coming back.
+                    if (writer == null) {
+                        writer = writer(kafka, topic, random);
+                    } else {
+                        writer.close();
+                        writer = null;
+                    }
+                } else if (what < 3) {
+                    follower.close();
+                    follower = follower(kafka, topic);
+                } else if (what < 5) {
+                    table(topic)
+                            .expireSnapshots()
+                            .expireOlderThan(System.currentTimeMillis())
+                            .retainLast(1)
+                            .commit();
+                }
+                boolean ofFollower = writer == null || random.nextBoolean();
+                Freshness freshness = random.nextBoolean() ? Freshness.asFreshAsIs() : Freshness.now(PATIENCE);
+                try (View view = (ofFollower ? follower : writer).view(freshness)) {
+                    answers.add(answer(view, ofFollower));
                 }
             }
             sending.get();
-            k2.view(Freshness.now(PATIENCE)).close();
-            ingest.close();
+            if (writer == null) {
+                writer = writer(kafka, topic, random);
+            }
+            try (View last = follower.view(Freshness.now(PATIENCE))) {
+                answers.add(answer(last, true));
+                assertThat(answers.get(answers.size() - 1).rowCount())
+                        .as("the follower's last answer, seed %s", seed)
+                        .isEqualTo(feed.truth().trades());
+            }
+            writer.view(Freshness.now(PATIENCE)).close();
+        } finally {
+            if (writer != null) {
+                writer.close();
+            }
+            if (follower != null) {
+                follower.close();
+            }
+        }
+        TreeMap<Position, String> truth;
+        try (K2 k2 = K2.builder()
+                .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
+                .warehouse(directory.resolve(topic))
+                .spool(directory.resolve("spool"))
+                .build()) {
+            Ingest ingest = k2.ingest(EventTypes.TRADE, topic).start();
             assertThat(ingest.tally().stored())
                     .as("seed %s", seed)
                     .isEqualTo(feed.truth().trades());
             assertThat(ingest.tally().duplicate())
                     .as("seed %s", seed)
                     .isEqualTo(feed.truth().duplicates());
-        }
-        try (K2 k2 = K2.builder()
-                .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
-                .warehouse(directory.resolve(topic))
-                .spool(directory.resolve("spool"))
-                .build()) {
-            k2.ingest(EventTypes.TRADE, topic).start();
             try (View view = k2.view(Freshness.asFreshAsIs())) {
-                truth = answer(view).rows();
+                truth = answer(view, false).rows();
             }
         }
         assertThat(truth).as("seed %s", seed).hasSize((int) feed.truth().trades());
-        long acrossTheSeam = answers.stream().filter(Answer::spansTheSeam).count();
         for (Answer answer : answers) {
             TreeMap<Position, String> expected = new TreeMap<>();
             truth.forEach((position, row) -> {
@@ -124,19 +157,52 @@ class HybridLawIT {
                     expected.put(position, row);
                 }
             });
+            String by = answer.ofFollower() ? "follower" : "writer";
             assertThat(answer.rowCount())
-                    .as("no row twice, seed %s", seed)
+                    .as("no row twice, %s, seed %s", by, seed)
                     .isEqualTo(answer.rows().size());
             assertThat(answer.rows())
-                    .as("seed %s, cut %s", seed, answer.liveEnds())
+                    .as("%s, seed %s, cut %s", by, seed, answer.liveEnds())
                     .isEqualTo(expected);
         }
+        long acrossTheSeam = answers.stream().filter(Answer::spansTheSeam).count();
+        long ofFollower = answers.stream().filter(Answer::ofFollower).count();
         assertThat(acrossTheSeam).as("answers from both sides, seed %s", seed).isPositive();
+        assertThat(ofFollower).as("answers of the follower, seed %s", seed).isPositive();
         System.out.println("HybridLawIT: seed " + seed + ", answers " + answers.size() + ", of them across the seam "
-                + acrossTheSeam + ", rows " + truth.size());
+                + acrossTheSeam + ", by the follower " + ofFollower + ", rows " + truth.size());
     }
 
-    private static Answer answer(View view) throws SQLException {
+    private K2 writer(EmbeddedKafka kafka, String topic, Random random) {
+        K2 k2 = K2.builder()
+                .kafka(Map.of(
+                        "bootstrap.servers", kafka.bootstrapServers(), "max.poll.records", 50 + random.nextInt(400)))
+                .warehouse(directory.resolve(topic))
+                .spool(directory.resolve("spool"))
+                .commitInterval(Duration.ofMillis(100 + random.nextInt(300)))
+                .generationRows(100 + random.nextInt(1_500))
+                .build();
+        k2.ingest(EventTypes.TRADE, topic).start();
+        return k2;
+    }
+
+    private K2 follower(EmbeddedKafka kafka, String topic) {
+        K2 k2 = K2.builder()
+                .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
+                .warehouse(directory.resolve(topic))
+                .spool(directory.resolve("spool"))
+                .commitInterval(Duration.ofMillis(200))
+                .generationRows(500)
+                .build();
+        k2.follow(EventTypes.TRADE, topic).start();
+        return k2;
+    }
+
+    private Table table(String topic) {
+        return Warehouses.local(directory.resolve(topic)).loadTable(TableIdentifier.of("k2", "trades"));
+    }
+
+    private static Answer answer(View view, boolean ofFollower) throws SQLException {
         TreeMap<Position, String> rows = new TreeMap<>();
         long count = 0;
         try (Statement statement = view.connection().createStatement();
@@ -158,36 +224,42 @@ class HybridLawIT {
             history |= entry.getValue().tableOffset() > entry.getValue().startOffset();
             live |= entry.getValue().liveEnd() > entry.getValue().tableOffset();
         }
-        return new Answer(rows, count, ends, history && live);
+        return new Answer(rows, count, ends, history && live, ofFollower);
     }
 
     @Test
-    void whatKafkaAcknowledgedIsInTheNextAnswer() throws Exception {
+    void whatKafkaAcknowledgedIsInTheNextAnswerOfWriterAndFollower() throws Exception {
         try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
-            kafka.createTopic("trades", 3);
+            kafka.createTopic("barrier", 3);
             FeedSimulator feed = FeedSimulator.builder().seed(99).symbols(10).build();
-            try (K2 k2 = K2.builder()
-                            .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
-                            .warehouse(directory.resolve("barrier"))
-                            .spool(directory.resolve("spool"))
-                            .commitInterval(Duration.ofMillis(250))
-                            .build();
+            try (K2 writer = writer(kafka, "barrier", new Random(1));
+                    K2 follower = follower(kafka, "barrier");
                     KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
-                k2.ingest(EventTypes.TRADE, "trades").start();
                 for (int trial = 0; trial < TRIALS; trial++) {
                     SimulatedRecord record = feed.next();
                     RecordMetadata acknowledged = producer.send(new ProducerRecord<>(
-                                    "trades", null, record.timestampMillis(), record.key(), record.value()))
+                                    "barrier", null, record.timestampMillis(), record.key(), record.value()))
                             .get();
-                    try (View view = k2.view(Freshness.now(PATIENCE));
-                            Statement statement = view.connection().createStatement();
-                            ResultSet found = statement.executeQuery(
-                                    "select count(*) from trades where kafka_partition = " + acknowledged.partition()
-                                            + " and kafka_offset = " + acknowledged.offset())) {
-                        found.next();
-                        assertThat(found.getLong(1))
-                                .as("trial %s, %s", trial, new String(record.value(), StandardCharsets.UTF_8))
-                                .isEqualTo(1);
+                    Freshness freshness = trial % 10 == 9
+                            ? Freshness.atLeast(
+                                    "barrier", Map.of(acknowledged.partition(), acknowledged.offset() + 1), PATIENCE)
+                            : Freshness.now(PATIENCE);
+                    for (K2 k2 : List.of(writer, follower)) {
+                        try (View view = k2.view(freshness);
+                                Statement statement = view.connection().createStatement();
+                                ResultSet found =
+                                        statement.executeQuery("select count(*) from trades where kafka_partition = "
+                                                + acknowledged.partition() + " and kafka_offset = "
+                                                + acknowledged.offset())) {
+                            found.next();
+                            assertThat(found.getLong(1))
+                                    .as(
+                                            "trial %s, %s, %s",
+                                            trial,
+                                            k2 == writer ? "writer" : "follower",
+                                            new String(record.value(), StandardCharsets.UTF_8))
+                                    .isEqualTo(1);
+                        }
                     }
                 }
             }
@@ -208,5 +280,9 @@ class HybridLawIT {
     }
 
     private record Answer(
-            TreeMap<Position, String> rows, long rowCount, TreeMap<Integer, Long> liveEnds, boolean spansTheSeam) {}
+            TreeMap<Position, String> rows,
+            long rowCount,
+            TreeMap<Integer, Long> liveEnds,
+            boolean spansTheSeam,
+            boolean ofFollower) {}
 }
