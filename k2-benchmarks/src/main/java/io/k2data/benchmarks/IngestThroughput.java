@@ -12,15 +12,10 @@ import io.k2data.testkit.FeedTruth;
 import io.k2data.testkit.Feeds;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * How many records a second does the whole pipeline take, and at what CPU? JSON trades in 8 partitions of a broker in its
@@ -44,9 +39,10 @@ public final class IngestThroughput {
         }
         int records = args.length > 0 ? Integer.parseInt(args[0]) : 2_000_000;
         int runs = args.length > 1 ? Integer.parseInt(args[1]) : 3;
-        Path directory = Files.createTempDirectory("k2-ingest-throughput");
         boolean right = true;
-        try (EmbeddedKafka kafka = EmbeddedKafka.childProcess(directory.resolve("kafka"))) {
+        try (Scratch scratch = Scratch.create("k2-ingest-throughput");
+                EmbeddedKafka kafka =
+                        EmbeddedKafka.childProcess(scratch.directory().resolve("kafka"))) {
             kafka.createTopic("trades", 8);
             FeedSimulator feed = FeedSimulator.builder()
                     .seed(1)
@@ -62,7 +58,7 @@ public final class IngestThroughput {
                 OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
                 try (K2 k2 = K2.builder()
                         .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
-                        .warehouse(directory.resolve("warehouse-" + run))
+                        .warehouse(scratch.directory().resolve("warehouse-" + run))
                         .build()) {
                     long cpuBefore = system.getProcessCpuTime();
                     long began = System.nanoTime();
@@ -93,14 +89,6 @@ public final class IngestThroughput {
                     median(rates),
                     median(cpu),
                     right);
-        } finally {
-            try (Stream<Path> below = Files.walk(directory)) {
-                List<Path> deepestFirst =
-                        below.sorted(Comparator.reverseOrder()).toList();
-                for (Path path : deepestFirst) {
-                    Files.deleteIfExists(path);
-                }
-            }
         }
         if (!right) {
             System.exit(1);
