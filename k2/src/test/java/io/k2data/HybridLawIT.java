@@ -232,35 +232,46 @@ class HybridLawIT {
         try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
             kafka.createTopic("barrier", 3);
             FeedSimulator feed = FeedSimulator.builder().seed(99).symbols(10).build();
-            try (K2 writer = writer(kafka, "barrier", new Random(1));
-                    K2 follower = follower(kafka, "barrier");
-                    KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
-                for (int trial = 0; trial < TRIALS; trial++) {
-                    SimulatedRecord record = feed.next();
-                    RecordMetadata acknowledged = producer.send(new ProducerRecord<>(
-                                    "barrier", null, record.timestampMillis(), record.key(), record.value()))
-                            .get();
-                    Freshness freshness = trial % 10 == 9
-                            ? Freshness.atLeast(
-                                    "barrier", Map.of(acknowledged.partition(), acknowledged.offset() + 1), PATIENCE)
-                            : Freshness.now(PATIENCE);
-                    for (K2 k2 : List.of(writer, follower)) {
-                        try (View view = k2.view(freshness);
-                                Statement statement = view.connection().createStatement();
-                                ResultSet found =
-                                        statement.executeQuery("select count(*) from trades where kafka_partition = "
-                                                + acknowledged.partition() + " and kafka_offset = "
-                                                + acknowledged.offset())) {
-                            found.next();
-                            assertThat(found.getLong(1))
-                                    .as(
-                                            "trial %s, %s, %s",
-                                            trial,
-                                            k2 == writer ? "writer" : "follower",
-                                            new String(record.value(), StandardCharsets.UTF_8))
-                                    .isEqualTo(1);
-                        }
-                    }
+            try (K2 writer = K2.builder()
+                    .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
+                    .warehouse(directory.resolve("barrier"))
+                    .spool(directory.resolve("spool"))
+                    .commitInterval(Duration.ofSeconds(2))
+                    .build()) {
+                writer.ingest(EventTypes.TRADE, "barrier").start();
+                try (K2 follower = follower(kafka, "barrier");
+                        KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
+                    trials(feed, producer, writer, follower);
+                }
+            }
+        }
+    }
+
+    private static void trials(FeedSimulator feed, KafkaProducer<byte[], byte[]> producer, K2 writer, K2 follower)
+            throws Exception {
+        for (int trial = 0; trial < TRIALS; trial++) {
+            SimulatedRecord record = feed.next();
+            RecordMetadata acknowledged = producer.send(new ProducerRecord<>(
+                            "barrier", null, record.timestampMillis(), record.key(), record.value()))
+                    .get();
+            Freshness freshness = trial % 10 == 9
+                    ? Freshness.atLeast(
+                            "barrier", Map.of(acknowledged.partition(), acknowledged.offset() + 1), PATIENCE)
+                    : Freshness.now(PATIENCE);
+            for (K2 k2 : List.of(writer, follower)) {
+                try (View view = k2.view(freshness);
+                        Statement statement = view.connection().createStatement();
+                        ResultSet found = statement.executeQuery("select count(*) from trades where kafka_partition = "
+                                + acknowledged.partition() + " and kafka_offset = "
+                                + acknowledged.offset())) {
+                    found.next();
+                    assertThat(found.getLong(1))
+                            .as(
+                                    "trial %s, %s, %s",
+                                    trial,
+                                    k2 == writer ? "writer" : "follower",
+                                    new String(record.value(), StandardCharsets.UTF_8))
+                            .isEqualTo(1);
                 }
             }
         }
