@@ -44,6 +44,7 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -106,9 +107,9 @@ public final class K2 implements AutoCloseable {
     }
 
     /**
-     * Returns a builder filled from properties: {@code k2.warehouse}, {@code k2.kafka.*} (client settings, without the
-     * prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
-     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes},
+     * Returns a builder filled from properties: {@code k2.warehouse} or {@code k2.catalog.*} (an Iceberg catalog's
+     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
+     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
      * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker} and {@code k2.deduplicator}
      * (names of implementations). Keys without the prefix {@code k2.} are left alone.
      *
@@ -119,6 +120,7 @@ public final class K2 implements AutoCloseable {
     public static Builder fromProperties(Map<String, String> properties) {
         Builder builder = new Builder();
         Map<String, Object> client = new HashMap<>();
+        Map<String, String> catalog = new HashMap<>();
         Map<String, Consumer<String>> known = new LinkedHashMap<>();
         known.put("k2.warehouse", value -> builder.warehouse(Path.of(value)));
         known.put("k2.spool", value -> builder.spool(Path.of(value)));
@@ -126,6 +128,8 @@ public final class K2 implements AutoCloseable {
         known.put("k2.view-max-age", value -> builder.viewMaxAge(Duration.parse(value)));
         known.put("k2.generation-bytes", value -> builder.generationBytes(Long.parseLong(value)));
         known.put("k2.generation-rows", value -> builder.generationRows(Integer.parseInt(value)));
+        known.put("k2.spool-bytes", value -> builder.spoolBytes(Long.parseLong(value)));
+        known.put("k2.cache-bytes", value -> builder.cacheBytes(Long.parseLong(value)));
         known.put("k2.memory-limit-bytes", value -> builder.memoryLimitBytes(Long.parseLong(value)));
         known.put("k2.sequence-tracker", builder::sequenceTracker);
         known.put("k2.deduplicator", builder::deduplicator);
@@ -141,6 +145,8 @@ public final class K2 implements AutoCloseable {
         new TreeMap<>(properties).forEach((key, value) -> {
             if (key.startsWith("k2.kafka.")) {
                 client.put(key.substring("k2.kafka.".length()), value);
+            } else if (key.startsWith("k2.catalog.")) {
+                catalog.put(key.substring("k2.catalog.".length()), value);
             } else if (known.containsKey(key)) {
                 try {
                     known.get(key).accept(value);
@@ -148,11 +154,15 @@ public final class K2 implements AutoCloseable {
                     problems.add(key + ": '" + value + "' cannot be read: " + e.getMessage());
                 }
             } else if (key.startsWith("k2.")) {
-                problems.add(key + ": unknown; known are k2.kafka.* and " + String.join(", ", known.keySet()));
+                problems.add(
+                        key + ": unknown; known are k2.kafka.*, k2.catalog.* and " + String.join(", ", known.keySet()));
             }
         });
         if (!problems.isEmpty()) {
             throw new InvalidSettingsException(problems);
+        }
+        if (!catalog.isEmpty()) {
+            builder.catalog("k2", catalog);
         }
         return builder.kafka(client);
     }
@@ -401,6 +411,10 @@ public final class K2 implements AutoCloseable {
         private @Nullable Path warehouse;
         private @Nullable Catalog catalog;
         private List<Path> catalogDirectories = List.of();
+        private @Nullable Map<String, String> catalogProperties;
+        private String catalogName = "k2";
+        private long spoolBytes = 2L << 30;
+        private long cacheBytes = 4L << 30;
         private Path spool = Path.of(System.getProperty("java.io.tmpdir"), "k2-spool");
         private @Nullable SequenceTrackerFactory tracker;
         private @Nullable DeduplicatorFactory deduplicator;
@@ -440,10 +454,27 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
-         * Sets a catalog instead of a warehouse. Its tables' files must be local.
+         * Sets a catalog by its usual Iceberg properties instead of a warehouse: {@code type} or {@code catalog-impl},
+         * {@code uri}, {@code warehouse}, {@code io-impl} and so on. Where {@code io-impl} is not given, a warehouse in
+         * S3 gets Iceberg's {@code S3FileIO} and one on a local path gets {@link io.k2data.iceberg.LocalFileIO}. The
+         * classes of the catalog and its file access must be on the class path; see docs/storage.md.
+         *
+         * @param name the catalog's name
+         * @param properties its properties; no value is shown in any message
+         * @return this
+         */
+        public Builder catalog(String name, Map<String, String> properties) {
+            this.catalogName = name;
+            this.catalogProperties = Map.copyOf(properties);
+            return this;
+        }
+
+        /**
+         * Sets a catalog instead of a warehouse.
          *
          * @param existing the catalog; stays the caller's
-         * @param directories where the tables' files are; queries can read nothing else
+         * @param directories local directories that hold tables' files, possibly none; files elsewhere, in S3 say, are
+         *     fetched into a cache. Queries can read nothing else
          * @return this
          */
         public Builder catalog(Catalog existing, Path... directories) {
@@ -576,6 +607,30 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Sets the most bytes of files on their way to tables; 2 GiB by default. As much again may be taken by what
+         * queries spill. A generation becomes at most a few files of about its own size.
+         *
+         * @param bytes 64 MiB or more
+         * @return this
+         */
+        public Builder spoolBytes(long bytes) {
+            this.spoolBytes = bytes;
+            return this;
+        }
+
+        /**
+         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A view needs
+         * room for the files of all tables it shows.
+         *
+         * @param bytes 1 MiB or more
+         * @return this
+         */
+        public Builder cacheBytes(long bytes) {
+            this.cacheBytes = bytes;
+            return this;
+        }
+
+        /**
          * Sets how long a view may be used; 30 minutes by default. It must be shorter than the tables keep snapshots,
          * one hour unless their properties say otherwise.
          *
@@ -598,9 +653,21 @@ public final class K2 implements AutoCloseable {
             if (!kafka.containsKey("bootstrap.servers")) {
                 problems.add("kafka: bootstrap.servers is missing, for example localhost:9092");
             }
-            if ((warehouse == null) == (catalog == null)) {
-                problems.add("warehouse: set either a warehouse directory or a catalog"
-                        + (warehouse == null ? "" : ", not both"));
+            long homes = Stream.of(warehouse, catalog, catalogProperties)
+                    .filter(Objects::nonNull)
+                    .count();
+            if (homes != 1) {
+                problems.add(
+                        "warehouse: set either a warehouse directory or a catalog" + (homes == 0 ? "" : ", not both"));
+            }
+            if (catalogProperties != null) {
+                problems.addAll(Warehouses.problems(catalogProperties));
+            }
+            if (spoolBytes < 64L << 20) {
+                problems.add("spool-bytes: " + spoolBytes + ", expected 67108864 (64 MiB) or more");
+            }
+            if (cacheBytes < 1L << 20) {
+                problems.add("cache-bytes: " + cacheBytes + ", expected 1048576 (1 MiB) or more");
             }
             if (memoryLimitBytes < 64L << 20) {
                 problems.add("memory-limit-bytes: " + memoryLimitBytes + ", expected 67108864 (64 MiB) or more");
@@ -644,12 +711,20 @@ public final class K2 implements AutoCloseable {
             if (catalog != null) {
                 opened = catalog;
                 readable = catalogDirectories;
+            } else if (catalogProperties != null) {
+                opened = Warehouses.open(catalogName, catalogProperties);
+                readable = Warehouses.localDirectories(catalogProperties);
             } else {
                 Path directory = Objects.requireNonNull(warehouse);
                 opened = Warehouses.local(directory);
                 readable = List.of(directory);
             }
-            HybridEngine engine = HybridEngine.open(opened, readable, spool, memoryLimitBytes, viewMaxAge);
+            HybridEngine engine = HybridEngine.open(
+                    opened,
+                    readable,
+                    spool,
+                    new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
+                    viewMaxAge);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings);
         }
 

@@ -63,9 +63,9 @@ final class DataFileWriter {
 
     private final Table table;
     private final TableLayout layout;
-    private final Path spool;
+    private final Spool spool;
 
-    DataFileWriter(Table table, TableLayout layout, Path spool) {
+    DataFileWriter(Table table, TableLayout layout, Spool spool) {
         this.table = table;
         this.layout = layout;
         this.spool = spool;
@@ -134,7 +134,7 @@ final class DataFileWriter {
     private DataFile writeGroup(Connection connection, String relation, PartitionSpec spec, Group group)
             throws SQLException {
         String fileName = UUID.randomUUID() + ".parquet";
-        Path spooled = spool.resolve(fileName);
+        Path spooled = spool.directory().resolve(fileName);
         String sql = "copy (select " + Sql.names(layout.columnNames()) + " from " + relation
                 + " where " + group.condition()
                 + " order by venue, symbol, event_time, kafka_partition, kafka_offset) to "
@@ -149,11 +149,12 @@ final class DataFileWriter {
             String location = spec.isUnpartitioned()
                     ? table.locationProvider().newDataLocation(fileName)
                     : table.locationProvider().newDataLocation(spec, group.partition(), fileName);
-            upload(spooled, location);
+            long size = Files.size(spooled);
+            upload(spooled, size, location);
             return DataFiles.builder(spec)
                     .withPath(location)
                     .withFormat(FileFormat.PARQUET)
-                    .withFileSizeInBytes(Files.size(spooled))
+                    .withFileSizeInBytes(size)
                     .withPartition(group.partition())
                     .withSortOrder(table.sortOrder())
                     .withMetrics(metrics(count, statistics(result.getObject("column_statistics"))))
@@ -173,10 +174,16 @@ final class DataFileWriter {
         }
     }
 
-    private void upload(Path spooled, String location) throws IOException {
+    private void upload(Path spooled, long size, String location) throws IOException {
+        spool.took(spooled, size);
         try (InputStream in = Files.newInputStream(spooled);
                 OutputStream out = table.io().newOutputFile(location).create()) {
             in.transferTo(out);
+        } catch (RuntimeException e) {
+            // A store's client throws exceptions of its own.
+            throw new IOException(e.toString(), e);
+        } finally {
+            spool.gaveBack(size);
         }
     }
 

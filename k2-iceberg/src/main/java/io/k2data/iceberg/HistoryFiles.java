@@ -1,9 +1,11 @@
 package io.k2data.iceberg;
 
+import io.k2data.api.K2Exception;
 import io.k2data.api.UnreadableTableException;
 import io.k2data.api.event.Column;
+import io.k2data.iceberg.FileCache.RemoteFile;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -21,9 +23,9 @@ final class HistoryFiles {
     private HistoryFiles() {}
 
     /** The files of the metadata's current snapshot; refuses by name what would be read wrongly. */
-    static List<String> plan(Table table, TableMetadata metadata) {
+    static List<RemoteFile> plan(Table table, TableMetadata metadata) {
         Snapshot snapshot = metadata.currentSnapshot();
-        List<String> files = new ArrayList<>();
+        List<RemoteFile> files = new ArrayList<>();
         if (snapshot == null) {
             return files;
         }
@@ -44,16 +46,21 @@ final class HistoryFiles {
                                     + task.file().location(),
                             null);
                 }
-                files.add(LocalFileIO.path(task.file().location()).toString());
+                files.add(new RemoteFile(task.file().location(), task.file().fileSizeInBytes()));
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot plan " + table.name(), e);
+        } catch (IOException | RuntimeException e) {
+            if (e instanceof K2Exception known) {
+                throw known;
+            }
+            // A manifest may have been removed by an expiry since the metadata was read; the next attempt reads it
+            // again.
+            throw new K2Exception.Retry("cannot plan a scan of " + table.name() + ": " + e, e);
         }
         return files;
     }
 
     /** A query for the layout's columns over the files. */
-    static String select(TableLayout layout, Schema schema, List<String> files) {
+    static String select(TableLayout layout, Schema schema, List<Path> files) {
         if (files.isEmpty()) {
             return "select "
                     + layout.columns().stream()
@@ -66,7 +73,7 @@ final class HistoryFiles {
                 .map(column -> field(field(schema, column), column))
                 .collect(Collectors.joining(", "));
         return "select " + Sql.names(layout.columnNames()) + " from read_parquet(["
-                + files.stream().map(Sql::text).collect(Collectors.joining(", "))
+                + files.stream().map(Path::toString).map(Sql::text).collect(Collectors.joining(", "))
                 + "], hive_partitioning = false, schema = map {" + fields + "})";
     }
 

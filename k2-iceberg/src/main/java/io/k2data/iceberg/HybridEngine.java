@@ -5,6 +5,7 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.View;
 import io.k2data.api.event.EventType;
+import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +27,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.io.FileIO;
 import org.duckdb.DuckDBConnection;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One in-memory DuckDB and the Iceberg tables of one catalog: stores to write through, and views over all of them. Safe
@@ -36,7 +40,9 @@ public final class HybridEngine implements AutoCloseable {
     private static final long RESOLVE_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final Catalog catalog;
+    private final List<Path> readable;
     private final Spool spool;
+    private final FileCache cache;
     private final Duration viewMaxAge;
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
@@ -44,9 +50,17 @@ public final class HybridEngine implements AutoCloseable {
     private final AtomicLong segments = new AtomicLong();
     private boolean closed;
 
-    private HybridEngine(Catalog catalog, Spool spool, Duration viewMaxAge, DuckDBConnection root) {
+    private HybridEngine(
+            Catalog catalog,
+            List<Path> readable,
+            Spool spool,
+            FileCache cache,
+            Duration viewMaxAge,
+            DuckDBConnection root) {
         this.catalog = catalog;
+        this.readable = readable;
         this.spool = spool;
+        this.cache = cache;
         this.viewMaxAge = viewMaxAge;
         this.root = root;
     }
@@ -55,28 +69,33 @@ public final class HybridEngine implements AutoCloseable {
      * Opens an engine.
      *
      * @param catalog where the tables are; stays the caller's
-     * @param readable directories that hold the tables' files; SQL can read nothing outside them and the spool
+     * @param readable local directories that hold tables' files, possibly none; files elsewhere are fetched into the spool.
+     *     SQL can read nothing outside them and the spool
      * @param spoolRoot a local directory for files on their way to the table and for what DuckDB spills; made if it is not
      *     there. The engine works in a directory of its own below it, removed on close, and removes what engines left
      *     behind that were killed
-     * @param memoryLimitBytes the most memory that DuckDB takes
+     * @param bounds what may be used of memory and disk
      * @param viewMaxAge how long a view may be used; shorter than the table keeps snapshots
      * @return the engine; the caller closes it
      * @throws K2Exception.Stop if DuckDB cannot start or the spool cannot be made
      */
     public static HybridEngine open(
-            Catalog catalog, List<Path> readable, Path spoolRoot, long memoryLimitBytes, Duration viewMaxAge) {
+            Catalog catalog, List<Path> readable, Path spoolRoot, Bounds bounds, Duration viewMaxAge) {
         DuckDBConnection root = null;
         try {
-            Spool spool = Spool.open(spoolRoot.toAbsolutePath().normalize());
+            Spool spool = Spool.open(spoolRoot.toAbsolutePath().normalize(), bounds.spoolBytes());
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
-            settings.setProperty("memory_limit", memoryLimitBytes + "B");
+            settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
+            settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
                     "temp_directory", spool.directory().resolve("spill").toString());
             root = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:", settings);
-            List<Path> allowed = new ArrayList<>(readable);
+            List<Path> direct = readable.stream()
+                    .map(path -> path.toAbsolutePath().normalize())
+                    .toList();
+            List<Path> allowed = new ArrayList<>(direct);
             allowed.add(spool.directory());
             Sql.run(root, "set global TimeZone = 'UTC'");
             Sql.run(
@@ -89,7 +108,13 @@ public final class HybridEngine implements AutoCloseable {
             Sql.run(root, "set global enable_external_access = false");
             Sql.run(root, "create schema " + Segment.SCHEMA);
             Sql.run(root, "set global lock_configuration = true");
-            return new HybridEngine(catalog, spool, viewMaxAge, root);
+            return new HybridEngine(
+                    catalog,
+                    direct,
+                    spool,
+                    new FileCache(spool.directory().resolve("cache"), bounds.cacheBytes()),
+                    viewMaxAge,
+                    root);
         } catch (SQLException | IOException e) {
             close(root, e);
             throw new K2Exception.Stop(
@@ -97,7 +122,7 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    private static void close(@org.jspecify.annotations.Nullable DuckDBConnection connection, Exception reason) {
+    private static void close(@Nullable DuckDBConnection connection, Exception reason) {
         if (connection != null) {
             try {
                 connection.close();
@@ -202,6 +227,16 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     private View pin(DuckDBConnection connection, Set<String> tables) throws SQLException {
+        List<AutoCloseable> held = new ArrayList<>();
+        try {
+            return pin(connection, tables, held);
+        } catch (SQLException | RuntimeException e) {
+            PinnedView.closeAll(held, e);
+            throw e;
+        }
+    }
+
+    private View pin(DuckDBConnection connection, Set<String> tables, List<AutoCloseable> held) throws SQLException {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
@@ -217,6 +252,7 @@ public final class HybridEngine implements AutoCloseable {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         for (Map.Entry<IcebergEventStore, IcebergEventStore.Pin> entry : pins.entrySet()) {
             IcebergEventStore.Resolved resolved = entry.getKey().resolve(entry.getValue());
+            held.add(resolved);
             String name = entry.getKey().type().name();
             Sql.run(connection, "create temp view " + Sql.name(name) + " as " + resolved.sql());
             Long snapshotId = resolved.snapshotId();
@@ -225,11 +261,33 @@ public final class HybridEngine implements AutoCloseable {
                     new Cut.TableCut(
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
-        return new PinnedView(connection, new Cut(cuts), viewMaxAge);
+        return new PinnedView(connection, new Cut(cuts), viewMaxAge, held);
     }
 
-    Path spool() {
-        return spool.directory();
+    Spool spool() {
+        return spool;
+    }
+
+    /**
+     * Makes files readable for DuckDB until the result is closed: those in readable directories as they are, the others as
+     * copies.
+     */
+    LocalFiles local(FileIO io, List<RemoteFile> files) {
+        List<RemoteFile> remote =
+                files.stream().filter(file -> readable(file) == null).toList();
+        FileCache.Lease lease = cache.lease(io, remote);
+        Iterator<Path> copies = lease.paths().iterator();
+        List<Path> paths = new ArrayList<>(files.size());
+        for (RemoteFile file : files) {
+            Path direct = readable(file);
+            paths.add(direct != null ? direct : copies.next());
+        }
+        return new LocalFiles(paths, lease);
+    }
+
+    private @Nullable Path readable(RemoteFile file) {
+        Path path = LocalFileIO.localPath(file.location());
+        return path != null && readable.stream().anyMatch(path::startsWith) ? path : null;
     }
 
     DuckDBConnection connect() throws SQLException {
@@ -277,6 +335,7 @@ public final class HybridEngine implements AutoCloseable {
             closed = true;
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
+            cache.close();
             spool.close();
         } catch (SQLException e) {
             throw Sql.failed("closing", e);
@@ -286,6 +345,15 @@ public final class HybridEngine implements AutoCloseable {
             lock.unlock();
         }
     }
+
+    /**
+     * What an engine may use.
+     *
+     * @param memoryBytes the most memory that DuckDB takes
+     * @param spoolBytes the most that files on their way to tables take of the spool; as much again may be spilled
+     * @param cacheBytes the most that copies of remote data files take of the spool
+     */
+    public record Bounds(long memoryBytes, long spoolBytes, long cacheBytes) {}
 
     /** Something to do with DuckDB. */
     @FunctionalInterface

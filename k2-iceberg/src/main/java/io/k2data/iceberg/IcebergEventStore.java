@@ -8,6 +8,7 @@ import io.k2data.api.StreamKey;
 import io.k2data.api.dedup.DedupVerdict;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
+import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
@@ -244,7 +245,12 @@ final class IcebergEventStore implements EventStore {
     @Override
     public void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
         TableMetadata metadata = table.refresh();
-        String history = HistoryFiles.select(layout, metadata.schema(), HistoryFiles.plan(table.table(), metadata));
+        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata))) {
+            replay(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition, horizonMillis, visitor);
+        }
+    }
+
+    private void replay(String history, LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
         String inPartition = " from (" + history + ") where kafka_partition = " + partition.partition();
         String id = type.idColumns().isEmpty() ? "" : ", " + Sql.names(names(type.idColumns()));
         // The deduplicator counts from the newest row that has an id; so must the horizon.
@@ -285,9 +291,10 @@ final class IcebergEventStore implements EventStore {
             return found;
         }
         TableMetadata metadata = table.refresh();
-        String history = HistoryFiles.select(layout, metadata.schema(), HistoryFiles.plan(table.table(), metadata));
-        try (Statement statement = writer.createStatement();
-                ResultSet row = statement.executeQuery("select kafka_offset from (" + history
+        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata));
+                Statement statement = writer.createStatement();
+                ResultSet row = statement.executeQuery("select kafka_offset from ("
+                        + HistoryFiles.select(layout, metadata.schema(), local.paths())
                         + ") where kafka_partition = " + partition.partition() + " and kafka_offset in "
                         + offsets.stream().map(String::valueOf).collect(Collectors.joining(", ", "(", ")")))) {
             while (row.next()) {
@@ -314,11 +321,11 @@ final class IcebergEventStore implements EventStore {
         try (DuckDBConnection connection = engine.connect()) {
             Sql.run(connection, "BEGIN");
             Pin pin = pin(connection);
-            Resolved resolved = resolve(pin);
-            try (PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
-                    + resolved.sql() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
-                    + Sql.name(column.name())
-                    + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
+            try (Resolved resolved = resolve(pin);
+                    PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
+                            + resolved.sql() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
+                            + Sql.name(column.name())
+                            + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
                 statement.setInt(1, partition.partition());
                 statement.setString(2, stream.venue());
                 statement.setString(3, stream.symbol());
@@ -367,10 +374,12 @@ final class IcebergEventStore implements EventStore {
      * live begins, never less far. Any thread.
      */
     Resolved resolve(Pin pin) {
+        Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
+        Map<Integer, Long> tableOffsets = new TreeMap<>();
+        TableMetadata metadata;
+        List<RemoteFile> files;
         synchronized (reading) {
-            TableMetadata metadata = reading.refresh();
-            Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
-            Map<Integer, Long> tableOffsets = new TreeMap<>();
+            metadata = reading.refresh();
             Map<LogPartition, StoredState> states = reading.states(metadata);
             if (repairedSince(pin.repairs(), states(states).values())) {
                 outdated = true;
@@ -414,16 +423,25 @@ final class IcebergEventStore implements EventStore {
                             new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L)));
                 }
             });
-            Snapshot snapshot = metadata.currentSnapshot();
-            String history = HistoryFiles.select(pin.layout(), metadata.schema(), plannedFiles(metadata));
+            files = plannedFiles(metadata);
+        }
+        // Files may have to be fetched; other views need not wait for that.
+        LocalFiles local = engine.local(reading.table().io(), files);
+        Snapshot snapshot = metadata.currentSnapshot();
+        try {
+            String history = HistoryFiles.select(pin.layout(), metadata.schema(), local.paths());
             return new Resolved(
                     snapshot == null ? null : snapshot.snapshotId(),
                     cut,
-                    Seam.union(history, pin.layout(), pin.relations(), tableOffsets));
+                    Seam.union(history, pin.layout(), pin.relations(), tableOffsets),
+                    local);
+        } catch (RuntimeException e) {
+            local.close();
+            throw e;
         }
     }
 
-    private List<String> plannedFiles(TableMetadata metadata) {
+    private List<RemoteFile> plannedFiles(TableMetadata metadata) {
         Snapshot snapshot = metadata.currentSnapshot();
         long id = snapshot == null ? -1 : snapshot.snapshotId();
         Planned known = planned;
@@ -445,7 +463,7 @@ final class IcebergEventStore implements EventStore {
     }
 
     /** The files of a snapshot; a snapshot never changes. */
-    private record Planned(long snapshotId, List<String> files) {}
+    private record Planned(long snapshotId, List<RemoteFile> files) {}
 
     /**
      * The live side as one DuckDB transaction sees it.
@@ -464,11 +482,18 @@ final class IcebergEventStore implements EventStore {
             Map<Integer, Long> ends) {}
 
     /**
-     * A pinned live side with the history under it.
+     * A pinned live side with the history under it. It holds the files that history is read from.
      *
      * @param snapshotId the snapshot, or null if there is none yet
      * @param cut by partition
      * @param sql a query for all rows of the cut
+     * @param files the files it reads
      */
-    record Resolved(@Nullable Long snapshotId, Map<LogPartition, PartitionCut> cut, String sql) {}
+    record Resolved(@Nullable Long snapshotId, Map<LogPartition, PartitionCut> cut, String sql, LocalFiles files)
+            implements AutoCloseable {
+        @Override
+        public void close() {
+            files.close();
+        }
+    }
 }

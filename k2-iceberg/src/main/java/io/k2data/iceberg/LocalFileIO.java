@@ -11,12 +11,14 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.nio.file.StandardOpenOption;
+import java.util.regex.Pattern;
 import org.apache.iceberg.exceptions.AlreadyExistsException;
 import org.apache.iceberg.exceptions.NotFoundException;
 import org.apache.iceberg.io.FileIO;
 import org.apache.iceberg.io.InputFile;
 import org.apache.iceberg.io.OutputFile;
 import org.apache.iceberg.io.PositionOutputStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Iceberg's file access on a local disk, without Hadoop. Files are forced to disk when they are closed, so that what a
@@ -24,12 +26,21 @@ import org.apache.iceberg.io.PositionOutputStream;
  */
 public final class LocalFileIO implements FileIO {
     private static final long serialVersionUID = 1L;
+    private static final Pattern SCHEME = Pattern.compile("^[a-zA-Z][a-zA-Z0-9+.-]*:");
 
     /** Makes one; it has no settings. */
     public LocalFileIO() {}
 
     static Path path(String location) {
         return location.startsWith("file:") ? Paths.get(URI.create(location)) : Paths.get(location);
+    }
+
+    /** The path of a location on a local disk; null if it is elsewhere. */
+    static @Nullable Path localPath(String location) {
+        boolean isLocal = location.startsWith("file:")
+                || location.startsWith("/")
+                || !SCHEME.matcher(location).find();
+        return isLocal ? path(location).toAbsolutePath().normalize() : null;
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.k2data.api.View;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import org.duckdb.DuckDBConnection;
 
 /** A view: one DuckDB transaction, from the pin to the close. */
@@ -14,7 +15,10 @@ final class PinnedView implements View {
     private final Cut cut;
     private final Connection readOnly;
 
-    PinnedView(DuckDBConnection connection, Cut cut, Duration maxAge) {
+    private final List<AutoCloseable> held;
+
+    PinnedView(DuckDBConnection connection, Cut cut, Duration maxAge, List<AutoCloseable> held) {
+        this.held = held;
         this.connection = connection;
         this.cut = cut;
         this.readOnly = ReadOnlyConnection.over(connection, maxAge);
@@ -32,12 +36,29 @@ final class PinnedView implements View {
 
     @Override
     public void close() {
+        K2Exception.Retry failure = new K2Exception.Retry("cannot close a view", null);
         try {
             if (!connection.isClosed()) {
                 connection.close();
             }
         } catch (SQLException e) {
-            throw new K2Exception.Retry("cannot close a view", e);
+            failure.addSuppressed(e);
+        }
+        closeAll(held, failure);
+        held.clear();
+        if (failure.getSuppressed().length > 0) {
+            throw failure;
+        }
+    }
+
+    /** Closes all, and notes on a failure what did not close. */
+    static void closeAll(List<AutoCloseable> held, Exception failure) {
+        for (AutoCloseable each : held) {
+            try {
+                each.close();
+            } catch (Exception e) {
+                failure.addSuppressed(e);
+            }
         }
     }
 }

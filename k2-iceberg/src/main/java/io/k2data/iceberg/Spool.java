@@ -1,5 +1,6 @@
 package io.k2data.iceberg;
 
+import io.k2data.api.K2Exception;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -11,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,13 +28,16 @@ final class Spool implements AutoCloseable {
 
     private final Path directory;
     private final FileChannel lock;
+    private final long boundBytes;
+    private final AtomicLong usedBytes = new AtomicLong();
 
-    private Spool(Path directory, FileChannel lock) {
+    private Spool(Path directory, FileChannel lock, long boundBytes) {
+        this.boundBytes = boundBytes;
         this.directory = directory;
         this.lock = lock;
     }
 
-    static Spool open(Path root) throws IOException {
+    static Spool open(Path root, long boundBytes) throws IOException {
         Files.createDirectories(root);
         removeDead(root);
         Path directory = Files.createDirectory(root.resolve(PREFIX + UUID.randomUUID()));
@@ -41,7 +46,27 @@ final class Spool implements AutoCloseable {
         if (channel.tryLock() == null) {
             throw new IOException("cannot lock " + directory);
         }
-        return new Spool(directory, channel);
+        return new Spool(directory, channel, boundBytes);
+    }
+
+    /**
+     * Counts a file that was written here on its way to a table.
+     *
+     * @throws K2Exception.Retry if that is more than the spool may hold; the file is the caller's to delete
+     */
+    void took(Path file, long bytes) {
+        if (usedBytes.addAndGet(bytes) > boundBytes) {
+            long used = usedBytes.addAndGet(-bytes);
+            throw new K2Exception.Retry(
+                    "the spool may hold " + boundBytes + " bytes, " + used + " are in use, and " + file.getFileName()
+                            + " takes " + bytes + ": raise spool-bytes, or lower generation-bytes",
+                    null);
+        }
+    }
+
+    /** Counts a file out that {@link #took} counted in. */
+    void gaveBack(long bytes) {
+        usedBytes.addAndGet(-bytes);
     }
 
     Path directory() {

@@ -254,7 +254,7 @@ class IcebergEventStoreTest {
         Files.writeString(dead.resolve("left.parquet"), "x");
         try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
             assertThat(dead).doesNotExist();
-            assertThat(fixture.engine.spool()).exists();
+            assertThat(fixture.engine.spool().directory()).exists();
         }
         try (Stream<Path> left = Files.list(directory.resolve("spool"))) {
             assertThat(left).isEmpty();

@@ -44,7 +44,11 @@ final class StoreFixture implements AutoCloseable {
     StoreFixture(Path directory, Catalog catalog) {
         this.catalog = catalog;
         this.engine = HybridEngine.open(
-                catalog, List.of(directory), directory.resolve("spool"), 256L << 20, Duration.ofMinutes(5));
+                catalog,
+                List.of(directory),
+                directory.resolve("spool"),
+                new HybridEngine.Bounds(256L << 20, 1L << 30, 1L << 30),
+                Duration.ofMinutes(5));
         this.store = (IcebergEventStore) engine.store(EventTypes.TRADE, Role.WRITER);
     }
 
