@@ -622,7 +622,7 @@ public final class K2 implements AutoCloseable {
          * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A view needs
          * room for the files of all tables it shows.
          *
-         * @param bytes 1 MiB or more
+         * @param bytes 64 KiB or more
          * @return this
          */
         public Builder cacheBytes(long bytes) {
@@ -666,8 +666,8 @@ public final class K2 implements AutoCloseable {
             if (spoolBytes < 64L << 20) {
                 problems.add("spool-bytes: " + spoolBytes + ", expected 67108864 (64 MiB) or more");
             }
-            if (cacheBytes < 1L << 20) {
-                problems.add("cache-bytes: " + cacheBytes + ", expected 1048576 (1 MiB) or more");
+            if (cacheBytes < 64L << 10) {
+                problems.add("cache-bytes: " + cacheBytes + ", expected 65536 (64 KiB) or more");
             }
             if (memoryLimitBytes < 64L << 20) {
                 problems.add("memory-limit-bytes: " + memoryLimitBytes + ", expected 67108864 (64 MiB) or more");

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.regex.Pattern;
+import org.apache.iceberg.BaseMetastoreTableOperations;
 import org.apache.iceberg.BaseTransaction;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.Schema;
@@ -177,10 +178,14 @@ final class TableLayout {
                 .asc("symbol")
                 .asc("event_time")
                 .build();
-        TableMetadata metadata = TableMetadata.buildFromEmpty(2)
-                .assignUUID(UUID.randomUUID().toString())
-                .setLocation(proposed.location())
-                .setCurrentSchema(schema, schema.highestFieldId())
+        // A REST catalog is sent what was changed after it proposed the table; the others take the metadata as a whole.
+        boolean byChanges = !(create.underlyingOps() instanceof BaseMetastoreTableOperations);
+        TableMetadata.Builder builder = byChanges
+                ? TableMetadata.buildFrom(proposed)
+                : TableMetadata.buildFromEmpty(2)
+                        .assignUUID(UUID.randomUUID().toString())
+                        .setLocation(proposed.location());
+        TableMetadata metadata = builder.setCurrentSchema(schema, schema.highestFieldId())
                 .setDefaultPartitionSpec(spec)
                 .setDefaultSortOrder(order)
                 .setProperties(proposed.properties())
