@@ -2,6 +2,8 @@ package io.k2data.examples;
 
 import io.k2data.api.sequence.StreamLedger.Range;
 import io.k2data.pipeline.Tally;
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -27,7 +29,7 @@ final class Shown {
             return text.isEmpty() ? "(no bytes)" : text(text, most);
         } catch (CharacterCodingException e) {
             StringBuilder shown = new StringBuilder();
-            for (int i = 0; i < bytes.length && shown.length() < most; i++) {
+            for (int i = 0; i < bytes.length && shown.length() <= most; i++) {
                 char c = (char) (bytes[i] & 0xff);
                 shown.append(c < 0x80 ? escaped(c) : String.format(Locale.ROOT, "\\x%02x", (int) c));
             }
@@ -70,6 +72,18 @@ final class Shown {
                     default -> Character.toString(codePoint);
                 };
         };
+    }
+
+    /** A value of an SQL answer: whole numbers with commas, decimals without trailing zeros, times as they are. */
+    static String value(@Nullable Object value) {
+        if (value instanceof Number number && (value instanceof Long || value instanceof Integer)) {
+            return String.format(Locale.ROOT, "%,d", number.longValue());
+        } else if (value instanceof BigInteger number) {
+            return String.format(Locale.ROOT, "%,d", number);
+        } else if (value instanceof BigDecimal number) {
+            return number.stripTrailingZeros().toPlainString();
+        }
+        return text(String.valueOf(value), 60);
     }
 
     /** Ranges of sequence numbers, such as {@code 4, 17-18}. */

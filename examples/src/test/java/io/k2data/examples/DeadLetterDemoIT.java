@@ -153,8 +153,9 @@ class DeadLetterDemoIT {
                 new ByteArraySerializer(),
                 new ByteArraySerializer())) {
             for (String value : values) {
-                producer.send(
-                        new ProducerRecord<>("ticks", 0, 1723075200000L, null, value.getBytes(StandardCharsets.UTF_8)));
+                producer.send(new ProducerRecord<>(
+                                "ticks", 0, 1723075200000L, null, value.getBytes(StandardCharsets.UTF_8)))
+                        .get();
             }
         }
     }
