@@ -203,7 +203,7 @@ public final class SeamDemo {
     /** Rows that are missing below the cut, rows above it, and rows that come twice. */
     private long wrong(List<String> answer, Map<Integer, Long> cut) {
         Set<String> distinct = new HashSet<>(answer);
-        long wrong = answer.size() - distinct.size();
+        long wrong = (long) answer.size() - distinct.size();
         Set<String> truth = new HashSet<>();
         firstOffsets.forEach((id, offset) -> {
             if (offset < cut.getOrDefault(firstPartitions.get(id), 0L)) {
