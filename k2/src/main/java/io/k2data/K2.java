@@ -330,8 +330,7 @@ public final class K2 implements AutoCloseable {
                         + pipelines.stream().map(IngestPipeline::table).toList() + " takes the topic asked for");
             }
             while (true) {
-                demanded.forEach((pipeline, ends) ->
-                        pipeline.await(ends, Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime()))));
+                demanded.forEach((pipeline, ends) -> pipeline.await(ends, deadlineNanos, deadline));
                 View view = engine.view(tables);
                 // Between the wait and the pin a fenced writer may have gone back to the table's offsets.
                 if (demanded.entrySet().stream()

@@ -394,12 +394,12 @@ public final class IngestPipeline implements AutoCloseable {
      * Waits until the log was read up to given offsets and what was read is visible to queries.
      *
      * @param ends by partition, the offset after the last record waited for
-     * @param deadline the longest wait
+     * @param deadlineNanos when to give up, by {@link System#nanoTime}
+     * @param deadline how long the wait was to be in all, for the message
      * @throws FreshnessException if that took longer; it names the partitions that lag
      * @throws K2Exception.Stop if the ingest has stopped, with the cause
      */
-    public void await(Map<LogPartition, Long> ends, Duration deadline) {
-        long deadlineNanos = System.nanoTime() + deadline.toNanos();
+    public void await(Map<LogPartition, Long> ends, long deadlineNanos, Duration deadline) {
         lock.lock();
         try {
             waiting++;
