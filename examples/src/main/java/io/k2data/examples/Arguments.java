@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Command-line arguments of an example: {@code --name value} pairs, and what stands without a name. */
 final class Arguments {
-    private final Map<String, String> named = new LinkedHashMap<>();
+    private final Map<String, List<String>> named = new LinkedHashMap<>();
     private final List<String> rest = new ArrayList<>();
 
     private Arguments() {}
@@ -28,7 +28,7 @@ final class Arguments {
             } else if (i + 1 == args.length) {
                 throw refuse(usage, arg + " needs a value");
             } else {
-                arguments.named.put(arg, args[++i]);
+                arguments.named.computeIfAbsent(arg, name -> new ArrayList<>()).add(args[++i]);
             }
         }
         return arguments;
@@ -40,13 +40,24 @@ final class Arguments {
         throw new IllegalStateException("exit returned");
     }
 
+    /** Returns the value of an option; of one that was given several times the last. */
     @Nullable
     String text(String name) {
-        return named.get(name);
+        List<String> values = all(name);
+        return values.isEmpty() ? null : values.get(values.size() - 1);
+    }
+
+    String text(String name, String fallback) {
+        String value = text(name);
+        return value == null ? fallback : value;
+    }
+
+    List<String> all(String name) {
+        return named.getOrDefault(name, List.of());
     }
 
     int number(String usage, String name, int fallback) {
-        String value = named.get(name);
+        String value = text(name);
         if (value == null) {
             return fallback;
         }
