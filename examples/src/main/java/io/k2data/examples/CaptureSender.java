@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /** Sends what recordings hold to Kafka: one record per event, at the time it was received. */
 final class CaptureSender {
     private static final int PARTITIONS = 4;
-    private static final int PROGRESS_EVENTS = 100_000;
+    private static final int PROGRESS_EVENTS = 500_000;
 
     private CaptureSender() {}
 
@@ -51,7 +51,8 @@ final class CaptureSender {
             }
             admin.createTopics(missing).all().get();
         } catch (InterruptedException e) {
-            throw interrupted(e);
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while creating topics", e);
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof TopicExistsException)) {
                 throw new IOException("cannot create topics at " + bootstrapServers + ": " + e.getCause(), e);
@@ -96,10 +97,5 @@ final class CaptureSender {
             throw new IOException("Kafka did not take an event: " + failed.getMessage(), failed);
         }
         return new Sent(events, ignored);
-    }
-
-    private static IOException interrupted(InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return new IOException("interrupted", e);
     }
 }

@@ -32,8 +32,7 @@ final class Recordings implements AutoCloseable {
         Recordings recordings = new Recordings();
         try {
             for (Path file : files) {
-                Recording recording =
-                        new Recording(recordings.all.size(), format.apply(file), Files.newInputStream(file));
+                Recording recording = new Recording(recordings.all.size(), file, format.apply(file));
                 recordings.all.add(recording);
                 if (recording.advance()) {
                     recordings.waiting.add(recording);
@@ -65,19 +64,29 @@ final class Recordings implements AutoCloseable {
 
     private static final class Recording {
         private final int number;
+        private final Path name;
         private final CaptureFormat format;
         private final InputStream file;
         private final CapturedLine line = new CapturedLine();
         private @Nullable BufferedReader reader;
 
-        Recording(int number, CaptureFormat format, InputStream file) {
+        Recording(int number, Path name, CaptureFormat format) throws IOException {
             this.number = number;
+            this.name = name;
             this.format = format;
-            this.file = file;
+            this.file = Files.newInputStream(name);
         }
 
         /** Moves to the next line that is not blank; false at the end. */
         boolean advance() throws IOException {
+            try {
+                return read();
+            } catch (IOException e) {
+                throw new IOException("cannot read " + name + ": " + e.getMessage(), e);
+            }
+        }
+
+        private boolean read() throws IOException {
             BufferedReader lines = reader == null ? lines(file) : reader;
             reader = lines;
             String text = lines.readLine();

@@ -1,17 +1,13 @@
 package io.k2data.examples;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.k2data.Ingest;
 import io.k2data.K2;
 import io.k2data.api.Cut;
 import io.k2data.api.Freshness;
 import io.k2data.api.K2Exception;
-import io.k2data.api.StreamKey;
 import io.k2data.api.TopicRecreatedException;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
-import io.k2data.api.sequence.StreamLedger;
 import io.k2data.pipeline.Tally;
 import io.k2data.testkit.EmbeddedKafka;
 import java.io.FileDescriptor;
@@ -59,15 +55,7 @@ public final class ReplayCapture {
 
     private static final List<String> OPTIONS = List.of(
             "--format", "--venue", "--symbol", "--warehouse", "--bootstrap-servers", "--topic-prefix", "--query");
-    private static final String STREAMS = """
-            select venue, symbol, count(*),
-                coalesce(min(trade_id)::varchar, min_by(trade_ref, try_cast(trade_ref as hugeint)), min(trade_ref)),
-                coalesce(max(trade_id)::varchar, max_by(trade_ref, try_cast(trade_ref as hugeint)), max(trade_ref)),
-                sum(quantity)
-            from trades group by venue, symbol order by venue, symbol""";
-
     private static final Freshness NOW = Freshness.now(Duration.ofMinutes(10));
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private ReplayCapture() {}
 
@@ -86,6 +74,9 @@ public final class ReplayCapture {
                     "--format: expected one of "
                             + String.join(", ", CaptureFormat.known().keySet()));
         }
+        if (arguments.text("--symbol") != null && !"binance-csv".equals(arguments.text("--format"))) {
+            throw Arguments.refuse(USAGE, "--symbol is for binance-csv; elsewhere the events name their symbols");
+        }
         List<Path> files = arguments.rest().stream().map(Path::of).toList();
         if (files.isEmpty()) {
             throw Arguments.refuse(USAGE, "no FILE given");
@@ -95,7 +86,9 @@ public final class ReplayCapture {
             done = replay(recordings, arguments);
         } catch (NoSuchFileException e) {
             System.err.println("no such file: " + e.getFile());
-        } catch (IOException | KafkaException e) {
+        } catch (IOException e) {
+            System.err.println(e.getMessage());
+        } catch (KafkaException e) {
             System.err.println(e.getMessage()
                     + (e.getCause() == null ? "" : ": " + e.getCause().getMessage()));
         } catch (K2Exception e) {
@@ -140,22 +133,21 @@ public final class ReplayCapture {
                 }
                 CaptureSender.Sent sent = CaptureSender.send(bootstrapServers, prefix, recordings);
                 System.err.println("sent " + sent.events() + ", ignored " + sent.ignored() + " lines");
-                Map<StreamKey, ObjectNode> streams;
+                CaptureReport report;
                 boolean answered;
                 // What the program prints is UTF-8, whatever the terminal's character set.
                 PrintStream out =
                         new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
                 try (View view = k2.view(NOW)) {
-                    streams = streams(view);
+                    report = CaptureReport.of(trades, view);
                     answered = answer(view, arguments.all("--query"), out);
                 }
-                addLedger(streams, trades.streams());
                 boolean whole = true;
                 for (Ingest ingest : List.of(trades, quotes)) {
                     ingest.close();
                     whole &= isWhole(ingest, before.getOrDefault(ingest.table(), 0L) + sent.to(ingest.table()));
                 }
-                out.println(summary(List.of(trades, quotes), sent.ignored(), streams));
+                out.println(report.json(List.of(trades, quotes), sent.ignored()));
                 out.flush();
                 return whole && answered;
             }
@@ -210,53 +202,5 @@ public final class ReplayCapture {
             separator = System.lineSeparator();
         }
         return true;
-    }
-
-    private static String summary(List<Ingest> ingests, long ignored, Map<StreamKey, ObjectNode> streams) {
-        ObjectNode json = JSON.createObjectNode();
-        Tally total = ingests.stream().map(Ingest::tally).reduce(Tally.ZERO, Tally::plus);
-        json.put("consumed", total.consumed());
-        json.put("stored", total.stored());
-        json.put("duplicate", total.duplicate());
-        json.put("deferred", total.deferred());
-        json.put("rejected", total.rejected());
-        json.put("lost", total.lost());
-        json.put("ignored", ignored);
-        ObjectNode tables = json.putObject("tables");
-        ingests.forEach(ingest -> tables.set(ingest.table(), JSON.valueToTree(ingest.tally())));
-        json.putArray("streams").addAll(streams.values());
-        return json.toString();
-    }
-
-    private static Map<StreamKey, ObjectNode> streams(View view) throws SQLException {
-        Map<StreamKey, ObjectNode> streams = new TreeMap<>();
-        try (Statement statement = view.connection().createStatement();
-                ResultSet row = statement.executeQuery(STREAMS)) {
-            while (row.next()) {
-                ObjectNode stream = JSON.createObjectNode();
-                stream.put("venue", row.getString(1));
-                stream.put("symbol", row.getString(2));
-                stream.put("rows", row.getLong(3));
-                stream.put("firstId", row.getString(4));
-                stream.put("lastId", row.getString(5));
-                stream.put("gaps", 0);
-                stream.put("missing", 0);
-                stream.put("late", 0);
-                stream.put("volume", row.getBigDecimal(6).stripTrailingZeros().toPlainString());
-                streams.put(new StreamKey(row.getString(1), row.getString(2)), stream);
-            }
-        }
-        return streams;
-    }
-
-    private static void addLedger(Map<StreamKey, ObjectNode> streams, List<StreamLedger> ledgers) {
-        for (StreamLedger ledger : ledgers) {
-            ObjectNode stream = streams.get(ledger.stream());
-            if (stream != null) {
-                stream.put("gaps", ledger.gaps().size());
-                stream.put("missing", ledger.missing());
-                stream.put("late", ledger.late());
-            }
-        }
     }
 }
