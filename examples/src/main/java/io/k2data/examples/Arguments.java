@@ -50,6 +50,7 @@ final class Arguments {
         throw new IllegalStateException("exit returned");
     }
 
+    /** Returns the value of an option; of one that was given several times the last. */
     @Nullable
     String text(String name) {
         List<String> values = texts(name);
@@ -68,6 +69,11 @@ final class Arguments {
     /** All values of an option that may be given several times, in their order. */
     List<String> texts(String name) {
         return named.getOrDefault(name, List.of());
+    }
+
+    String text(String name, String fallback) {
+        String value = text(name);
+        return value == null ? fallback : value;
     }
 
     boolean flag(String name) {
