@@ -8,7 +8,9 @@ import io.k2data.api.event.EventType;
 import io.k2data.api.sequence.SequenceBatch;
 import io.k2data.api.sequence.SequenceVerdict;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -18,9 +20,12 @@ import org.jspecify.annotations.Nullable;
  * after it was registered there. Ingest thread only; buffers are reused.
  */
 final class Judge {
+    private static final int MAX_KEYS = 100_000;
     private final EventStore store;
     private final long windowMillis;
     private final Consumer<SequenceVerdict> onSequence;
+    private final Map<String, Map<String, StreamKey>> keys = new HashMap<>();
+    private int known;
     private final List<Candidate> candidates = new ArrayList<>();
     private final SequenceBatch sequences = new SequenceBatch();
     private final DedupBatch ids = new DedupBatch();
@@ -54,7 +59,7 @@ final class Judge {
 
     void add(Row row) {
         // Both columns are required text, and were checked.
-        StreamKey stream = new StreamKey((String) required(row, venueIndex), (String) required(row, symbolIndex));
+        StreamKey stream = stream((String) required(row, venueIndex), (String) required(row, symbolIndex));
         Object id = null;
         for (int i = 0; i < idIndexes.length && id == null; i++) {
             id = row.values()[idIndexes[i]];
@@ -68,6 +73,22 @@ final class Judge {
             ids.add(stream, text, row.offset(), row.logTimeMillis());
         }
         candidates.add(new Candidate(row, id == null ? -1 : ids.size() - 1));
+    }
+
+    /** The same key for the same stream: a feed has thousands of them, and each comes thousands of times. */
+    private StreamKey stream(String venue, String symbol) {
+        Map<String, StreamKey> symbols = keys.get(venue);
+        StreamKey key = symbols == null ? null : symbols.get(symbol);
+        if (key == null) {
+            if (++known > MAX_KEYS) {
+                // Streams without end are somebody's mistake; this is only a cache.
+                keys.clear();
+                known = 1;
+            }
+            key = new StreamKey(venue, symbol);
+            keys.computeIfAbsent(venue, name -> new HashMap<>()).put(symbol, key);
+        }
+        return key;
     }
 
     private static Object required(Row row, int index) {

@@ -2,7 +2,6 @@ package io.k2data.iceberg;
 
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
-import io.k2data.api.event.Column;
 import io.k2data.api.event.ColumnType;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
@@ -33,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 final class Segment implements EventStore.Generation {
     static final String SCHEMA = "k2_live";
 
-    private final TableLayout layout;
+    private final ValueAppender[] appenders;
     private final String rowTable;
     private final String progressTable;
     private final String commitId = UUID.randomUUID().toString();
@@ -44,7 +43,9 @@ final class Segment implements EventStore.Generation {
     private @Nullable List<DataFile> files;
 
     private Segment(TableLayout layout, String rowTable, String progressTable) {
-        this.layout = layout;
+        this.appenders = layout.valueColumns().stream()
+                .map(column -> appender(column.type()))
+                .toArray(ValueAppender[]::new);
         this.rowTable = rowTable;
         this.progressTable = progressTable;
     }
@@ -107,15 +108,30 @@ final class Segment implements EventStore.Generation {
         Sql.run(connection, "BEGIN");
         if (!rows.isEmpty()) {
             try (DuckDBAppender open = connection.createAppender(SCHEMA, rowTable)) {
+                LogPartition counted = null;
+                long count = 0;
                 for (Row row : rows) {
                     appendRow(open, row);
-                    rowsByPartition.merge(row.partition(), 1L, Long::sum);
+                    // Rows of one partition stand together; counting each by itself would cost as much as appending it.
+                    if (!row.partition().equals(counted)) {
+                        count(counted, count);
+                        counted = row.partition();
+                        count = 0;
+                    }
+                    count++;
                 }
+                count(counted, count);
                 open.flush();
             }
         }
         moveEnds(connection, ends);
         Sql.run(connection, "COMMIT");
+    }
+
+    private void count(@Nullable LogPartition partition, long rows) {
+        if (partition != null) {
+            rowsByPartition.merge(partition, rows, Long::sum);
+        }
     }
 
     private void moveEnds(Connection connection, Map<LogPartition, Long> ends) throws SQLException {
@@ -133,9 +149,13 @@ final class Segment implements EventStore.Generation {
     private void appendRow(DuckDBAppender open, Row row) throws SQLException {
         open.beginRow();
         @Nullable Object[] values = row.values();
-        List<Column> columns = layout.columns();
         for (int i = 0; i < values.length; i++) {
-            append(open, columns.get(i), values[i]);
+            Object value = values[i];
+            if (value == null) {
+                open.appendNull();
+            } else {
+                appenders[i].append(open, value);
+            }
         }
         open.appendEpochMicros(row.ingestionTimeMicros());
         open.append(row.partition().partition());
@@ -144,30 +164,31 @@ final class Segment implements EventStore.Generation {
         open.endRow();
     }
 
-    private static void append(DuckDBAppender open, Column column, @Nullable Object value) throws SQLException {
-        if (value == null) {
-            open.appendNull();
-        } else if (column.type() instanceof ColumnType.Text
-                || column.type() instanceof ColumnType.Choice
-                || column.type() instanceof ColumnType.Json) {
-            open.append((String) value);
-        } else if (column.type() instanceof ColumnType.Int64) {
-            open.append((long) (Long) value);
-        } else if (column.type() instanceof ColumnType.Int32) {
-            open.append((int) (Integer) value);
-        } else if (column.type() instanceof ColumnType.Decimal) {
-            open.append((BigDecimal) value);
-        } else if (column.type() instanceof ColumnType.Timestamp) {
-            open.appendEpochMicros((long) (Long) value);
-        } else if (column.type() instanceof ColumnType.Bool) {
-            open.append((boolean) (Boolean) value);
-        } else if (column.type() instanceof ColumnType.Float64) {
-            open.append((double) (Double) value);
-        } else if (column.type() instanceof ColumnType.TextList) {
-            open.append((Collection<?>) value);
-        } else {
-            throw new IllegalArgumentException("unknown column type " + column.type());
+    /** Appends values of one column. */
+    @FunctionalInterface
+    private interface ValueAppender {
+        void append(DuckDBAppender open, Object value) throws SQLException;
+    }
+
+    private static ValueAppender appender(ColumnType type) {
+        if (type instanceof ColumnType.Text || type instanceof ColumnType.Choice || type instanceof ColumnType.Json) {
+            return (open, value) -> open.append((String) value);
+        } else if (type instanceof ColumnType.Int64) {
+            return (open, value) -> open.append((long) (Long) value);
+        } else if (type instanceof ColumnType.Int32) {
+            return (open, value) -> open.append((int) (Integer) value);
+        } else if (type instanceof ColumnType.Decimal) {
+            return (open, value) -> open.append((BigDecimal) value);
+        } else if (type instanceof ColumnType.Timestamp) {
+            return (open, value) -> open.appendEpochMicros((long) (Long) value);
+        } else if (type instanceof ColumnType.Bool) {
+            return (open, value) -> open.append((boolean) (Boolean) value);
+        } else if (type instanceof ColumnType.Float64) {
+            return (open, value) -> open.append((double) (Double) value);
+        } else if (type instanceof ColumnType.TextList) {
+            return (open, value) -> open.append((Collection<?>) value);
         }
+        throw new IllegalArgumentException("unknown column type " + type);
     }
 
     /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
