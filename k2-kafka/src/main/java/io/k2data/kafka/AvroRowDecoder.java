@@ -396,17 +396,20 @@ final class AvroRowDecoder implements RowDecoder {
     }
 
     private static String name(Schema schema) {
-        return switch (schema.getType()) {
-            case UNION ->
-                "a union of "
-                        + schema.getTypes().stream().map(AvroRowDecoder::name).collect(Collectors.joining(", "));
-            case RECORD, ENUM, FIXED -> schema.getType().getName() + " " + schema.getFullName();
-            case ARRAY -> "array of " + name(schema.getElementType());
-            case MAP -> "map of " + name(schema.getValueType());
-            case INT, LONG, FLOAT, DOUBLE, STRING, BYTES, BOOLEAN, NULL -> {
-                String logical = logicalName(schema);
-                yield schema.getType().getName() + (logical.isEmpty() ? "" : " (" + logical + ")");
-            }
-        };
+        String name =
+                switch (schema.getType()) {
+                    case UNION ->
+                        "a union of "
+                                + schema.getTypes().stream()
+                                        .map(AvroRowDecoder::name)
+                                        .collect(Collectors.joining(", "));
+                    case RECORD, ENUM, FIXED -> schema.getType().getName() + " " + schema.getFullName();
+                    case ARRAY -> "array of " + name(schema.getElementType());
+                    case MAP -> "map of " + name(schema.getValueType());
+                    case INT, LONG, FLOAT, DOUBLE, STRING, BYTES, BOOLEAN, NULL ->
+                        schema.getType().getName();
+                };
+        String logical = logicalName(schema);
+        return logical.isEmpty() ? name : name + " (" + logical + ")";
     }
 }
