@@ -476,49 +476,6 @@ class AvroRowsTest {
 
     // Fields without a column.
 
-    @Test
-    void aNewerSchemaIsRejectedIgnoredOrAsksForAColumn() throws Rejection {
-        Schema newer = schema(TRADE.toString()
-                .replace(
-                        "{\"name\":\"venue\"",
-                        "{\"name\":\"liquidity\",\"type\":[\"null\",\"string\"],\"default\":null},"
-                                + "{\"name\":\"venue\""));
-        GenericData.Record trade = new GenericData.Record(newer);
-        GenericData.Record old = trade();
-        TRADE.getFields().forEach(field -> trade.put(field.name(), old.get(field.name())));
-        trade.put("trade_id", 17L);
-        // While nobody uses the field nothing changes.
-        for (UnknownFields unknown : UnknownFields.values()) {
-            assertThat(decoder(newer, unknown).decode(record(bytes(trade)))).startsWith("XNAS", "AAPL", 17L);
-        }
-        trade.put("liquidity", "maker");
-        LogRecord record = record(bytes(trade));
-        assertThat(decoder(newer, UnknownFields.IGNORE).decode(record)).startsWith("XNAS", "AAPL", 17L);
-        assertThatThrownBy(() -> decoder(newer, UnknownFields.REJECT).decode(record))
-                .isInstanceOfSatisfying(
-                        Rejection.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNKNOWN_FIELD))
-                .hasMessageContaining("liquidity");
-        assertThatThrownBy(() -> decoder(newer, UnknownFields.ADD_COLUMN).decode(record))
-                .isInstanceOfSatisfying(Rejection.class, e -> {
-                    assertThat(e.reason()).isEqualTo(Reason.UNKNOWN_FIELD);
-                    assertThat(e.newColumns()).containsExactly(new NewColumn("liquidity", new ColumnType.Text()));
-                });
-        // The table with its new column, and an older producer.
-        List<Column> columns = new ArrayList<>(EventTypes.TRADE.columns());
-        columns.add(new Column(100, "liquidity", new ColumnType.Text(), false));
-        assertThat(RowFormats.avro(newer)
-                        .open(EventTypes.TRADE, columns, UnknownFields.ADD_COLUMN)
-                        .decode(record))
-                .hasSize(15)
-                .endsWith("maker");
-        old.put("trade_id", 17L);
-        assertThat(RowFormats.avro(TRADE)
-                        .open(EventTypes.TRADE, columns, UnknownFields.ADD_COLUMN)
-                        .decode(record(bytes(old))))
-                .hasSize(15)
-                .endsWith((Object) null);
-    }
-
     /** A new column's type follows from the schema, and holds what asked for it. */
     @ParameterizedTest
     @CsvSource(
@@ -918,6 +875,7 @@ class AvroRowsTest {
         }
     }
 
+    /** A record without a key. */
     private static LogRecord record(byte[] value) {
         return new LogRecord(new LogPartition("cluster", "id", "t", 0), 0, 0, null, value, List.of());
     }

@@ -292,6 +292,17 @@ class JsonRowsTest {
     }
 
     @Test
+    void keyIsNotLookedAt() throws Rejection {
+        byte[] value = minimal("").getBytes(UTF_8);
+        Object[] row = decoder.decode(record(value));
+        LogPartition partition = new LogPartition("cluster", "id", "t", 0);
+        for (byte[] key : new byte[][] {{}, {0, 1, -1}, "other/key".getBytes(UTF_8)}) {
+            assertThat(decoder.decode(new LogRecord(partition, 0, 0, key, value, List.of())))
+                    .isEqualTo(row);
+        }
+    }
+
+    @Test
     void fieldsOfOtherNamesAreIgnored() {
         assertThat(read(with("exchange", "{\"price\":[1,{\"venue\":2}]}"))).isEqualTo(read(minimal("")));
         assertThat(read(with("Price", "1"))).isEqualTo(read(minimal("")));
@@ -589,6 +600,7 @@ class JsonRowsTest {
                 (String) values[13]);
     }
 
+    /** A record without a key. */
     private static LogRecord record(byte[] value) {
         return new LogRecord(new LogPartition("cluster", "id", "t", 0), 0, 0, null, value, List.of());
     }
