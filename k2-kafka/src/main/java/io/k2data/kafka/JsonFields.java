@@ -16,7 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** What reader and writer of JSON events share: the limits of fields, and how numbers and times are fitted. */
+/** What readers and writer of events share: the limits of fields, and how numbers and times are fitted. */
 final class JsonFields {
     /** The most a field's text may have, in bytes of UTF-8. */
     static final int MAX_TEXT_BYTES = 64 << 10;
@@ -104,19 +104,23 @@ final class JsonFields {
 
     /** Tells whether bytes are UTF-8, strictly; the JSON parser lets some through that are not. */
     static boolean isUtf8(byte[] data) {
-        int i = 0;
-        while (i <= data.length - Long.BYTES && ((long) LONGS.get(data, i) & HIGH_BITS) == 0) {
+        return isUtf8(data, 0, data.length);
+    }
+
+    static boolean isUtf8(byte[] data, int from, int to) {
+        int i = from;
+        while (i <= to - Long.BYTES && ((long) LONGS.get(data, i) & HIGH_BITS) == 0) {
             i += Long.BYTES;
         }
-        while (i < data.length && data[i] >= 0) {
+        while (i < to && data[i] >= 0) {
             i++;
         }
-        if (i == data.length) {
+        if (i == to) {
             return true;
         }
         try {
             // A new decoder reports what is malformed, where String's constructor would replace it.
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(data, i, data.length - i));
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(data, i, to - i));
             return true;
         } catch (CharacterCodingException e) {
             return false;

@@ -21,13 +21,9 @@ import java.time.format.DateTimeParseException;
 import java.time.temporal.ChronoField;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,40 +31,36 @@ import org.jspecify.annotations.Nullable;
  * of {@link RowFormats#json}. Nothing is rounded, cut or guessed. One thread.
  */
 final class JsonRowDecoder implements RowDecoder {
-    private static final int EXCERPT_LENGTH = 40;
     private static final int DETAIL_LENGTH = 200;
     private static final int NANO_DIGITS = 9;
-    private static final int MAX_NEW_COLUMNS = 50;
     private static final ColumnType.Decimal NEW_DECIMAL = new ColumnType.Decimal(38, 12);
-    private static final Pattern COLUMN_NAME = Pattern.compile("[a-z][a-z0-9_]{0,62}");
 
-    private final EventType<?> type;
-    private final List<Column> columns;
+    private final TableColumns columns;
     private final UnknownFields unknown;
-    private final Map<String, Integer> places = new HashMap<>();
-    private final Set<String> reserved;
-    private final boolean[] needsContent;
     private final boolean[] seen;
+    private final PlainJson plain;
 
     JsonRowDecoder(EventType<?> type, List<Column> columns, UnknownFields unknown) {
-        this.type = type;
-        this.columns = columns;
+        this.columns = new TableColumns(type, columns);
+        this.plain = new PlainJson(this.columns);
         this.unknown = unknown;
-        this.reserved = type.provenance().stream().map(Column::name).collect(Collectors.toSet());
-        this.needsContent = new boolean[columns.size()];
         this.seen = new boolean[columns.size()];
-        for (int i = 0; i < columns.size(); i++) {
-            places.put(columns.get(i).name(), i);
-            needsContent[i] = columns.get(i).required() || type.idColumns().contains(columns.get(i));
-        }
     }
 
     @Override
     public @Nullable Object[] decode(LogRecord record) throws Rejection {
-        byte[] data = record.value();
-        if (data == null || data.length == 0) {
-            throw new Rejection(Reason.EMPTY_VALUE, data == null ? "the value is null" : "the value has no bytes");
+        byte[] data = TableColumns.bytes(record);
+        @Nullable Object @Nullable [] plainValues = plain.decode(data);
+        if (plainValues != null) {
+            columns.requireAll(plainValues);
+            return plainValues;
         }
+        return decodeWithCare(data);
+    }
+
+    /** Reads what is not plain, or wrong, and says what is wrong. */
+    @Nullable
+    Object[] decodeWithCare(byte[] data) throws Rejection {
         if (!JsonFields.isUtf8(data)) {
             throw new Rejection(Reason.MALFORMED, "the value is not UTF-8");
         }
@@ -82,7 +74,7 @@ final class JsonRowDecoder implements RowDecoder {
         } catch (IOException e) {
             throw malformed(cut(String.valueOf(e.getMessage()), DETAIL_LENGTH));
         }
-        requireAll(values);
+        columns.requireAll(values);
         return values;
     }
 
@@ -93,7 +85,7 @@ final class JsonRowDecoder implements RowDecoder {
         }
         Map<String, NewColumn> needed = Map.of();
         for (String field = parser.nextFieldName(); field != null; field = parser.nextFieldName()) {
-            Integer place = places.get(field);
+            Integer place = columns.place(field);
             JsonToken token = parser.nextToken();
             if (token == null) {
                 throw malformed("the object does not end");
@@ -114,9 +106,7 @@ final class JsonRowDecoder implements RowDecoder {
                     needed = new LinkedHashMap<>();
                 }
                 needed.putIfAbsent(field, column);
-                if (needed.size() > MAX_NEW_COLUMNS) {
-                    throw new Rejection(Reason.UNKNOWN_FIELD, "more than " + MAX_NEW_COLUMNS + " unknown fields");
-                }
+                TableColumns.bound(needed.size());
             }
         }
         if (parser.currentToken() != JsonToken.END_OBJECT) {
@@ -125,16 +115,13 @@ final class JsonRowDecoder implements RowDecoder {
         if (parser.nextToken() != null) {
             throw malformed("something follows the object");
         }
-        if (!needed.isEmpty()) {
-            throw new Rejection(List.copyOf(needed.values()));
-        }
+        TableColumns.requireNone(List.copyOf(needed.values()));
     }
 
     /** The column that would hold a field, by the kind of its value; leaves the parser at the value's end. */
     private NewColumn newColumn(String field, JsonToken token, JsonParser parser) throws IOException, Rejection {
-        if (!COLUMN_NAME.matcher(field).matches() || reserved.contains(field)) {
-            throw new Rejection(
-                    Reason.UNKNOWN_FIELD, "no column of " + type + " can have the name of field " + excerpt(field));
+        if (!columns.canHaveColumn(field)) {
+            throw columns.noColumnFor(field);
         }
         ColumnType found =
                 switch (token) {
@@ -155,8 +142,7 @@ final class JsonRowDecoder implements RowDecoder {
         Column column = columns.get(place);
         ColumnType columnType = column.type();
         if (columnType instanceof ColumnType.Text) {
-            String text = text(column, parser, token, "a string");
-            return needsContent[place] && text.isEmpty() ? null : text;
+            return columns.content(place, text(column, parser, token, "a string"));
         } else if (columnType instanceof ColumnType.Decimal decimal) {
             return decimal(column, decimal, parser, token);
         } else if (columnType instanceof ColumnType.Int64) {
@@ -164,7 +150,7 @@ final class JsonRowDecoder implements RowDecoder {
         } else if (columnType instanceof ColumnType.Timestamp) {
             return time(column, parser, token);
         } else if (columnType instanceof ColumnType.Choice choice) {
-            return choice(column, choice, text(column, parser, token, "a string"));
+            return FieldRules.choice(column, choice, text(column, parser, token, "a string"));
         } else if (columnType instanceof ColumnType.TextList) {
             return texts(column, parser, token);
         } else if (columnType instanceof ColumnType.Json) {
@@ -173,13 +159,13 @@ final class JsonRowDecoder implements RowDecoder {
                     : source(column, parser, token, data);
         } else if (columnType instanceof ColumnType.Bool) {
             if (!token.isBoolean()) {
-                throw wrongType(column, "true or false", name(token));
+                throw FieldRules.wrongType(column, "true or false", name(token));
             }
             return token == JsonToken.VALUE_TRUE;
         } else if (columnType instanceof ColumnType.Int32) {
             Long number = integer(column, parser, token, "an integer");
             if (number != number.intValue()) {
-                throw doesNotFit(column, number + " does not fit a 32-bit integer");
+                throw FieldRules.doesNotFit(column, number + " does not fit a 32-bit integer");
             }
             return number.intValue();
         } else if (columnType instanceof ColumnType.Float64) {
@@ -190,11 +176,11 @@ final class JsonRowDecoder implements RowDecoder {
 
     private static Double float64(Column column, JsonParser parser, JsonToken token) throws IOException, Rejection {
         if (!token.isNumeric()) {
-            throw wrongType(column, "a number", name(token));
+            throw FieldRules.wrongType(column, "a number", name(token));
         }
         double number = Double.parseDouble(number(column, parser));
         if (Double.isInfinite(number)) {
-            throw doesNotFit(column, "the number is out of range");
+            throw FieldRules.doesNotFit(column, "the number is out of range");
         }
         return number;
     }
@@ -202,14 +188,14 @@ final class JsonRowDecoder implements RowDecoder {
     private static String text(Column column, JsonParser parser, JsonToken token, String expected)
             throws IOException, Rejection {
         if (token != JsonToken.VALUE_STRING) {
-            throw wrongType(column, expected, name(token));
+            throw FieldRules.wrongType(column, expected, name(token));
         }
         if (parser.getTextLength() > JsonFields.MAX_TEXT_BYTES) {
-            throw tooLong(column);
+            throw FieldRules.tooLong(column);
         }
         String text = parser.getText();
         if (JsonFields.isTooLong(text, 0)) {
-            throw tooLong(column);
+            throw FieldRules.tooLong(column);
         }
         return text;
     }
@@ -217,19 +203,19 @@ final class JsonRowDecoder implements RowDecoder {
     private static List<String> texts(Column column, JsonParser parser, JsonToken token) throws IOException, Rejection {
         String expected = "an array of strings";
         if (token != JsonToken.START_ARRAY) {
-            throw wrongType(column, expected, name(token));
+            throw FieldRules.wrongType(column, expected, name(token));
         }
         List<String> texts = new ArrayList<>();
         int bytes = 0;
         for (JsonToken element = next(parser); element != JsonToken.END_ARRAY; element = next(parser)) {
             if (element != JsonToken.VALUE_STRING) {
-                throw wrongType(column, expected, name(element) + " in it");
+                throw FieldRules.wrongType(column, expected, name(element) + " in it");
             }
             String text = text(column, parser, element, expected);
             // An element costs something even if it is empty.
             bytes += 1 + JsonFields.utf8Length(text);
             if (bytes > JsonFields.MAX_TEXT_BYTES) {
-                throw tooLong(column);
+                throw FieldRules.tooLong(column);
             }
             texts.add(text);
         }
@@ -244,23 +230,16 @@ final class JsonRowDecoder implements RowDecoder {
         return token;
     }
 
-    private static String choice(Column column, ColumnType.Choice type, String text) throws Rejection {
-        if (!type.values().contains(text)) {
-            throw wrongType(column, "one of " + type.values(), excerpt(text));
-        }
-        return text;
-    }
-
     private static Long integer(Column column, JsonParser parser, JsonToken token, String expected)
             throws IOException, Rejection {
         if (token != JsonToken.VALUE_NUMBER_INT) {
-            throw wrongType(column, expected, name(token));
+            throw FieldRules.wrongType(column, expected, name(token));
         }
         String text = number(column, parser);
         try {
             return Long.valueOf(text);
         } catch (NumberFormatException e) {
-            throw doesNotFit(column, excerpt(text) + " does not fit a 64-bit integer");
+            throw FieldRules.doesNotFit(column, FieldRules.excerpt(text) + " does not fit a 64-bit integer");
         }
     }
 
@@ -269,78 +248,16 @@ final class JsonRowDecoder implements RowDecoder {
         if (token != JsonToken.VALUE_NUMBER_INT
                 && token != JsonToken.VALUE_NUMBER_FLOAT
                 && token != JsonToken.VALUE_STRING) {
-            throw wrongType(column, "a decimal, as a number or a string", name(token));
+            throw FieldRules.wrongType(column, "a decimal, as a number or a string", name(token));
         }
-        String text = number(column, parser);
-        if (token == JsonToken.VALUE_STRING && !isJsonNumber(text)) {
-            throw wrongType(column, "a decimal, as a number or a string", "the string " + excerpt(text));
-        }
-        BigDecimal number = parsed(text);
-        BigDecimal fitted = number == null ? null : JsonFields.fitted(number, type);
-        if (fitted == null) {
-            throw doesNotFit(
-                    column, excerpt(text) + " does not fit decimal(" + type.precision() + "," + type.scale() + ")");
-        }
-        return fitted;
-    }
-
-    /** A number whose form was checked; null if its exponent is beyond what even BigDecimal takes. */
-    private static @Nullable BigDecimal parsed(String text) {
-        try {
-            return new BigDecimal(text);
-        } catch (NumberFormatException e) {
-            boolean isZero =
-                    text.chars().takeWhile(c -> c != 'e' && c != 'E').allMatch(c -> c == '0' || c == '.' || c == '-');
-            return isZero ? BigDecimal.ZERO : null;
-        }
+        return FieldRules.decimal(column, type, number(column, parser), token != JsonToken.VALUE_STRING);
     }
 
     private static String number(Column column, JsonParser parser) throws IOException, Rejection {
         if (parser.getTextLength() > JsonFields.MAX_NUMBER_LENGTH) {
-            throw doesNotFit(
-                    column,
-                    "a number of " + parser.getTextLength() + " characters, at most " + JsonFields.MAX_NUMBER_LENGTH
-                            + " are read");
+            throw FieldRules.numberTooLong(column, parser.getTextLength());
         }
         return parser.getText();
-    }
-
-    /** JSON's own form of a number; BigDecimal would also take a plus sign, or other scripts' digits. */
-    private static boolean isJsonNumber(String text) {
-        int end = text.length();
-        int i = end > 0 && text.charAt(0) == '-' ? 1 : 0;
-        int digits = digits(text, i);
-        if (digits == 0 || (digits > 1 && text.charAt(i) == '0')) {
-            return false;
-        }
-        i += digits;
-        if (i < end && text.charAt(i) == '.') {
-            digits = digits(text, i + 1);
-            if (digits == 0) {
-                return false;
-            }
-            i += 1 + digits;
-        }
-        if (i < end && (text.charAt(i) == 'e' || text.charAt(i) == 'E')) {
-            i++;
-            if (i < end && (text.charAt(i) == '+' || text.charAt(i) == '-')) {
-                i++;
-            }
-            digits = digits(text, i);
-            if (digits == 0) {
-                return false;
-            }
-            i += digits;
-        }
-        return i == end;
-    }
-
-    private static int digits(String text, int from) {
-        int i = from;
-        while (i < text.length() && text.charAt(i) >= '0' && text.charAt(i) <= '9') {
-            i++;
-        }
-        return i - from;
     }
 
     /** Epoch microseconds. */
@@ -354,16 +271,16 @@ final class JsonRowDecoder implements RowDecoder {
         try {
             time = OffsetDateTime.parse(upToNanos(column, text)).toInstant();
         } catch (DateTimeParseException e) {
-            throw wrongType(
+            throw FieldRules.wrongType(
                     column,
                     "a time in ISO-8601 with offset, such as 2026-03-01T09:30:00.000125Z",
-                    "the string " + excerpt(text));
+                    "the string " + FieldRules.excerpt(text));
         }
         Long micros = JsonFields.micros(time);
         if (micros == null) {
-            throw doesNotFit(
+            throw FieldRules.doesNotFit(
                     column,
-                    excerpt(text)
+                    FieldRules.excerpt(text)
                             + (time.get(ChronoField.NANO_OF_SECOND) % 1000 == 0
                                     ? " is out of range"
                                     : " is finer than microseconds"));
@@ -377,7 +294,7 @@ final class JsonRowDecoder implements RowDecoder {
         if (point < 0) {
             return text;
         }
-        int digits = digits(text, point + 1);
+        int digits = FieldRules.digits(text, point + 1);
         if (digits <= NANO_DIGITS) {
             return text;
         }
@@ -385,7 +302,7 @@ final class JsonRowDecoder implements RowDecoder {
         int to = point + 1 + digits;
         for (int i = from; i < to; i++) {
             if (text.charAt(i) != '0') {
-                throw doesNotFit(column, excerpt(text) + " is finer than microseconds");
+                throw FieldRules.doesNotFit(column, FieldRules.excerpt(text) + " is finer than microseconds");
             }
         }
         return text.substring(0, from) + text.substring(to);
@@ -397,7 +314,7 @@ final class JsonRowDecoder implements RowDecoder {
         if (!token.isStructStart()) {
             // A number, true or false.
             if (parser.getTextLength() > JsonFields.MAX_TEXT_BYTES) {
-                throw tooLong(column);
+                throw FieldRules.tooLong(column);
             }
             return parser.getText();
         }
@@ -405,31 +322,9 @@ final class JsonRowDecoder implements RowDecoder {
         parser.skipChildren();
         int to = Math.toIntExact(parser.currentLocation().getByteOffset());
         if (to - from > JsonFields.MAX_TEXT_BYTES) {
-            throw tooLong(column);
+            throw FieldRules.tooLong(column);
         }
         return new String(data, from, to - from, StandardCharsets.UTF_8);
-    }
-
-    /** Names everything that is missing at once; the pipeline's own check would tell of the first only. */
-    private void requireAll(@Nullable Object[] values) throws Rejection {
-        List<String> missing = new ArrayList<>();
-        for (int i = 0; i < values.length; i++) {
-            if (values[i] == null && columns.get(i).required()) {
-                missing.add(columns.get(i).name());
-            }
-        }
-        List<String> ids = type.idColumns().stream().map(Column::name).toList();
-        long found = ids.stream().filter(id -> values[type.index(id)] != null).count();
-        if (found == 0 && type.idRequired()) {
-            missing.add(String.join(" or ", ids));
-        }
-        if (!missing.isEmpty()) {
-            throw new Rejection(Reason.MISSING_FIELD, "missing: " + String.join(", ", missing));
-        }
-        if (found > 1) {
-            throw new Rejection(
-                    Reason.MISSING_FIELD, String.join(" and ", ids) + " are both there, expected one of them");
-        }
     }
 
     private static String name(JsonToken token) {
@@ -448,28 +343,6 @@ final class JsonRowDecoder implements RowDecoder {
 
     private static Rejection malformed(String message) {
         return new Rejection(Reason.MALFORMED, "not K2's JSON: " + message);
-    }
-
-    private static Rejection wrongType(Column column, String expected, String found) {
-        return new Rejection(Reason.WRONG_TYPE, column.name() + ": expected " + expected + ", found " + found);
-    }
-
-    private static Rejection doesNotFit(Column column, String message) {
-        return new Rejection(Reason.DOES_NOT_FIT, column.name() + ": " + message);
-    }
-
-    private static Rejection tooLong(Column column) {
-        return doesNotFit(column, "more than " + JsonFields.MAX_TEXT_BYTES + " bytes of text");
-    }
-
-    private static String excerpt(String text) {
-        StringBuilder excerpt = new StringBuilder("'");
-        int length = Math.min(text.length(), EXCERPT_LENGTH);
-        for (int i = 0; i < length; i++) {
-            char c = text.charAt(i);
-            excerpt.append(Character.isISOControl(c) || Character.isSurrogate(c) ? '?' : c);
-        }
-        return excerpt.append(text.length() > length ? "...'" : "'").toString();
     }
 
     private static String cut(String text, int length) {

@@ -1,9 +1,11 @@
 package io.k2data.kafka;
 
-import io.k2data.api.event.Column;
 import io.k2data.api.event.ColumnType;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.time.LocalDate;
+import java.time.YearMonth;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +32,9 @@ final class PlainJson {
         CHOICE,
         JSON,
         INTEGER,
+        TIME,
         DECIMAL,
+        TEXTS,
         OTHER
     }
 
@@ -51,25 +55,29 @@ final class PlainJson {
     private int at;
     private @Nullable Object value;
 
+    /** The day of the last time read; times of a feed are of the same day for long. */
+    private int lastDate = -1;
+
+    private long lastEpochDay;
+
     /**
      * Makes one.
      *
      * @param columns the columns
-     * @param needsContent by column, whether a text without a character is as good as none
-     * @param isId by column, whether it holds ids, which do not come again
      */
-    PlainJson(List<Column> columns, boolean[] needsContent, boolean[] isId) {
+    PlainJson(TableColumns columns) {
         int count = columns.size();
         this.names = new byte[count][];
         this.kinds = new Kind[count];
         this.types = new ColumnType[count];
-        this.needsContent = needsContent.clone();
+        this.needsContent = new boolean[count];
         this.seen = new boolean[count];
         this.follower = new int[count + 1];
         for (int i = 0; i < count; i++) {
             names[i] = columns.get(i).name().getBytes(StandardCharsets.US_ASCII);
             types[i] = columns.get(i).type();
-            kinds[i] = kind(types[i], isId[i]);
+            kinds[i] = kind(types[i], columns.isId(i));
+            needsContent[i] = columns.content(i, "") == null;
             follower[i] = (i + 1) % count;
         }
     }
@@ -81,14 +89,20 @@ final class PlainJson {
             return Kind.CHOICE;
         } else if (type instanceof ColumnType.Json) {
             return Kind.JSON;
-        } else if (type instanceof ColumnType.Int64 || type instanceof ColumnType.Timestamp) {
+        } else if (type instanceof ColumnType.Int64) {
             return Kind.INTEGER;
+        } else if (type instanceof ColumnType.Timestamp) {
+            return Kind.TIME;
         }
-        return type instanceof ColumnType.Decimal ? Kind.DECIMAL : Kind.OTHER;
+        if (type instanceof ColumnType.Decimal) {
+            return Kind.DECIMAL;
+        }
+        return type instanceof ColumnType.TextList ? Kind.TEXTS : Kind.OTHER;
     }
 
     /** The values of a plain record; null if it is none. */
-    @Nullable Object @Nullable [] decode(byte[] record) {
+    @Nullable
+    Object @Nullable [] decode(byte[] record) {
         data = record;
         at = 0;
         Arrays.fill(seen, false);
@@ -176,7 +190,9 @@ final class PlainJson {
             case TEXT, CHOICE -> text(place, true);
             case ID_TEXT, JSON -> text(place, false);
             case INTEGER -> integer();
+            case TIME -> (at < data.length && data[at] == '"') ? time() : integer();
             case DECIMAL -> decimal((ColumnType.Decimal) types[place]);
+            case TEXTS -> texts(place);
             case OTHER -> false;
         };
     }
@@ -201,6 +217,9 @@ final class PlainJson {
             if (b == '"') {
                 break;
             }
+            if (b == '\\' && kinds[place] == Kind.JSON) {
+                return escaped(from);
+            }
             // Control characters, escapes, and what is not ASCII.
             if (b < ' ' || b == '\\') {
                 return false;
@@ -223,6 +242,63 @@ final class PlainJson {
         value = text;
         return kinds[place] != Kind.CHOICE
                 || ((ColumnType.Choice) types[place]).values().contains(text);
+    }
+
+    /** JSON inside a text has its quotes escaped; other escapes are not plain. */
+    private boolean escaped(int from) {
+        StringBuilder text = new StringBuilder(2 * (at - from) + 64);
+        for (int i = from; i < at; i++) {
+            text.append((char) data[i]);
+        }
+        while (at < data.length && text.length() <= MAX_TEXT) {
+            byte b = data[at++];
+            if (b == '"') {
+                value = text.toString();
+                return true;
+            } else if (b == '\\') {
+                if (at >= data.length || (data[at] != '"' && data[at] != '\\' && data[at] != '/')) {
+                    return false;
+                }
+                text.append((char) data[at++]);
+            } else if (b < ' ') {
+                return false;
+            } else {
+                text.append((char) b);
+            }
+        }
+        return false;
+    }
+
+    private boolean texts(int place) {
+        int from = at;
+        if (at >= data.length || data[at++] != '[') {
+            return false;
+        }
+        List<String> texts = new ArrayList<>();
+        blanks();
+        if (at < data.length && data[at] == ']') {
+            at++;
+            value = texts;
+            return true;
+        }
+        while (true) {
+            blanks();
+            if (!text(place, true)) {
+                return false;
+            }
+            texts.add(value == null ? "" : (String) value);
+            blanks();
+            if (at >= data.length || at - from > MAX_TEXT) {
+                return false;
+            }
+            byte end = data[at++];
+            if (end == ']') {
+                value = texts;
+                return true;
+            } else if (end != ',') {
+                return false;
+            }
+        }
     }
 
     private String cached(int from, int length, int hash) {
@@ -257,6 +333,77 @@ final class PlainJson {
         }
         value = negative ? -number : number;
         return true;
+    }
+
+    /** A time in UTC with at most six digits after the second: {@code "2026-03-01T09:30:00.000125Z"}. */
+    private boolean time() {
+        int from = at + 1;
+        // Up to the seconds it has 19 characters, then come a point and digits, or none, then Z and the quote.
+        if (from + 21 > data.length
+                || data[from + 4] != '-'
+                || data[from + 7] != '-'
+                || data[from + 10] != 'T'
+                || data[from + 13] != ':'
+                || data[from + 16] != ':') {
+            return false;
+        }
+        int year = digits(from, 4);
+        int month = digits(from + 5, 2);
+        int day = digits(from + 8, 2);
+        int hour = digits(from + 11, 2);
+        int minute = digits(from + 14, 2);
+        int second = digits(from + 17, 2);
+        boolean isTime = hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 && second <= 59;
+        boolean isDate = year > 0
+                && month >= 1
+                && month <= 12
+                && day >= 1
+                && (day <= 28 || day <= YearMonth.of(year, month).lengthOfMonth());
+        if (!isTime || !isDate) {
+            return false;
+        }
+        int micros = 0;
+        int end = from + 19;
+        if (data[end] == '.') {
+            int weight = 100_000;
+            end++;
+            while (end < data.length && data[end] >= '0' && data[end] <= '9') {
+                if (weight == 0) {
+                    return false;
+                }
+                micros += (data[end] - '0') * weight;
+                weight /= 10;
+                end++;
+            }
+            if (weight == 100_000) {
+                return false;
+            }
+        }
+        if (end + 1 >= data.length || data[end] != 'Z' || data[end + 1] != '"') {
+            return false;
+        }
+        at = end + 2;
+        int date = ((year * 12) + month) * 32 + day;
+        if (date != lastDate) {
+            lastDate = date;
+            lastEpochDay = LocalDate.of(year, month, day).toEpochDay();
+        }
+        long seconds = lastEpochDay * 86_400 + hour * 3600L + minute * 60L + second;
+        value = seconds * 1_000_000 + micros;
+        return true;
+    }
+
+    /** The number that some digits make; negative if one of them is none. */
+    private int digits(int from, int count) {
+        int number = 0;
+        for (int i = from; i < from + count; i++) {
+            int digit = data[i] - '0';
+            if (digit < 0 || digit > 9) {
+                return -1;
+            }
+            number = number * 10 + digit;
+        }
+        return number;
     }
 
     private boolean decimal(ColumnType.Decimal type) {

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Objects;
+import org.apache.avro.Schema;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.header.Headers;
@@ -45,6 +46,53 @@ public final class RowFormats {
      */
     public static RowFormat json() {
         return JsonRowDecoder::new;
+    }
+
+    /**
+     * Returns Avro's binary encoding of records of one schema, which every producer must write with. The schema's fields
+     * belong to the columns of the same names.
+     *
+     * <ul>
+     *   <li>A null is a field that is missing, and so is a text without a character in a required column or an id. A union
+     *       of null and one type is read, in either order; a union of several types only into a column of JSON.
+     *   <li>Text and choices are strings or enums; lists of text are arrays of them.
+     *   <li>Decimals are bytes or fixed of the logical type {@code decimal}, strings as in {@link #json}, or integers. A
+     *       float or double is refused: it does not say which decimal was meant.
+     *   <li>Times are longs of the logical types {@code timestamp-millis}, {@code -micros} or {@code -nanos}, or of none,
+     *       which is epoch microseconds. What is finer than a microsecond must be zero. Local timestamps are refused.
+     *   <li>Integers are ints or longs within the column's range; floating-point columns take floats and doubles that are
+     *       finite, and integers that fit exactly.
+     *   <li>A column of JSON takes a string with JSON text, or any other value, of which JSON is made.
+     *   <li>What becomes of fields without a column is the ingest's choice. A new column gets its type of the schema.
+     *   <li>A field's text has 64 KiB at most, in UTF-8.
+     * </ul>
+     *
+     * @param writerSchema the schema that the records were written with, a record
+     * @return the format
+     * @throws IllegalArgumentException if the schema is of another type
+     */
+    public static RowFormat avro(Schema writerSchema) {
+        if (writerSchema.getType() != Schema.Type.RECORD) {
+            throw new IllegalArgumentException("an event is a record, but the schema is of type "
+                    + writerSchema.getType().getName());
+        }
+        return (type, columns, unknown) ->
+                new AvroRowDecoder(new TableColumns(type, columns), unknown, writerSchema, writerSchema.getFullName());
+    }
+
+    /**
+     * Returns Avro with the writer's schema named in each record, as schema registries' serializers write it: a zero byte,
+     * the schema's id as four bytes, big-endian, then the record in Avro's binary encoding. For the rest, see
+     * {@link #avro(Schema)}.
+     *
+     * <p>A record whose id the registry does not know is rejected as {@code unknown-schema}.
+     *
+     * @param registry knows the schemas; see {@link SchemaRegistries}
+     * @return the format
+     */
+    public static RowFormat avro(SchemaRegistry registry) {
+        Objects.requireNonNull(registry, "registry");
+        return (type, columns, unknown) -> new RegistryRowDecoder(new TableColumns(type, columns), unknown, registry);
     }
 
     /**

@@ -1,4 +1,4 @@
-/** The event log on Kafka: positions, end offsets, dead letters, and decoders, among them K2's own JSON trade. */
+/** The event log on Kafka: positions, end offsets, dead letters, and the formats of record values: JSON, Avro, deserializers. */
 @NullMarked
 package io.k2data.kafka;
 

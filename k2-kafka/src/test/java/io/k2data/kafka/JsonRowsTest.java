@@ -18,14 +18,9 @@ import io.k2data.pipeline.Rejection.NewColumn;
 import io.k2data.pipeline.Rejection.Reason;
 import io.k2data.pipeline.RowDecoder;
 import io.k2data.pipeline.UnknownFields;
-import java.io.ByteArrayOutputStream;
 import java.math.BigDecimal;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.regex.Matcher;
@@ -37,7 +32,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonRowsTest {
-    private static final List<Side> SIDES = List.of(Side.values());
     private static final Instant TIME = Instant.parse("2026-03-01T09:30:00.000125Z");
     private static final String TIME_MICROS = "1772357400000125";
 
@@ -83,7 +77,7 @@ class JsonRowsTest {
     void seededTradesComeBackAsTheyWere() {
         Random random = new Random(20260301);
         for (int i = 0; i < 20_000; i++) {
-            Trade trade = randomTrade(random);
+            Trade trade = RandomEvents.trade(random);
             assertThat(roundTrip(trade)).isEqualTo(trade);
         }
     }
@@ -292,6 +286,17 @@ class JsonRowsTest {
     }
 
     @Test
+    void keyIsNotLookedAt() throws Rejection {
+        byte[] value = minimal("").getBytes(UTF_8);
+        Object[] row = decoder.decode(record(value));
+        LogPartition partition = new LogPartition("cluster", "id", "t", 0);
+        for (byte[] key : new byte[][] {{}, {0, 1, -1}, "other/key".getBytes(UTF_8)}) {
+            assertThat(decoder.decode(new LogRecord(partition, 0, 0, key, value, List.of())))
+                    .isEqualTo(row);
+        }
+    }
+
+    @Test
     void fieldsOfOtherNamesAreIgnored() {
         assertThat(read(with("exchange", "{\"price\":[1,{\"venue\":2}]}"))).isEqualTo(read(minimal("")));
         assertThat(read(with("Price", "1"))).isEqualTo(read(minimal("")));
@@ -414,134 +419,6 @@ class JsonRowsTest {
         assertThatThrownBy(() -> text(longText)).hasMessageContaining("conditions");
     }
 
-    /** Whatever bytes come, they are a trade, or an error that tells a reason of the format's. */
-    @Test
-    void mutatedInputsAreTradesOrUnreadableAndNothingElse() {
-        long seed = Long.getLong("k2.seed", 42);
-        Random random = new Random(seed);
-        List<byte[]> corpus = corpus(random);
-        Map<Reason, Integer> seen = new EnumMap<>(Reason.class);
-        int trades = 0;
-        for (int i = 0; i < 200_000; i++) {
-            byte[] input = mutated(corpus, random);
-            try {
-                assertThat(decoder.decode(record(input))).hasSize(14);
-                trades++;
-            } catch (Rejection e) {
-                seen.merge(e.reason(), 1, Integer::sum);
-                assertThat(e.getMessage()).hasSizeLessThan(400);
-            } catch (RuntimeException | StackOverflowError e) {
-                throw new AssertionError("seed " + seed + ", input " + i + ": " + Arrays.toString(input), e);
-            }
-        }
-        assertThat(trades).isGreaterThan(10_000);
-        assertThat(seen)
-                .containsOnlyKeys(
-                        Reason.EMPTY_VALUE,
-                        Reason.MALFORMED,
-                        Reason.MISSING_FIELD,
-                        Reason.WRONG_TYPE,
-                        Reason.DOES_NOT_FIT);
-    }
-
-    private List<byte[]> corpus(Random random) {
-        List<byte[]> corpus = new ArrayList<>();
-        for (int i = 0; i < 200; i++) {
-            corpus.add(Objects.requireNonNull(serializer.serialize("t", randomTrade(random))));
-        }
-        for (String json : List.of(
-                minimal(""),
-                with("vendor_data", "{\"a\":[1,{\"b\":null}],\"\u20ac\":\"\\ud83d\\ude00\"}"),
-                with("price", "187.25e-3"),
-                with("event_time", "\"2026-03-01T09:30:00.000125+01:00\""),
-                with("event_time", "\"2026-03-01T09:30:00.000125000Z\""),
-                with("unknown", "[[[{}]]]"))) {
-            corpus.add(json.getBytes(UTF_8));
-        }
-        return corpus;
-    }
-
-    /** One to four changes: bytes set, cut, doubled, or replaced by pieces of JSON and of other inputs. */
-    private static byte[] mutated(List<byte[]> corpus, Random random) {
-        String[] pieces = {
-            "\"",
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "null",
-            "true",
-            "-",
-            "e999999999",
-            "1e-400",
-            "\\u0000",
-            "\\",
-            "00",
-            ".5",
-            "9223372036854775808",
-            "\"price\":1,",
-            "\"trade_ref\":\"r\",",
-            "\u20ac",
-            " ",
-            "BUY",
-            "Z",
-            "+",
-            "'"
-        };
-        byte[] input = corpus.get(random.nextInt(corpus.size()));
-        int changes = 1 + random.nextInt(4);
-        for (int i = 0; i < changes; i++) {
-            int from = random.nextInt(input.length + 1);
-            int to = Math.min(input.length, from + random.nextInt(random.nextInt(20) == 0 ? 400 : 6));
-            byte[] other = corpus.get(random.nextInt(corpus.size()));
-            byte[] piece =
-                    switch (random.nextInt(6)) {
-                        case 0 -> new byte[0];
-                        case 1 -> new byte[] {(byte) random.nextInt(256)};
-                        case 2 ->
-                            Arrays.copyOfRange(other, random.nextInt(other.length), other.length + random.nextInt(2));
-                        case 3 -> Arrays.copyOfRange(input, from, to + (to - from));
-                        default -> pieces[random.nextInt(pieces.length)].getBytes(UTF_8);
-                    };
-            ByteArrayOutputStream changed = new ByteArrayOutputStream();
-            changed.write(input, 0, from);
-            changed.writeBytes(piece);
-            changed.write(input, to, input.length - to);
-            input = random.nextInt(200) == 0 ? new byte[0] : changed.toByteArray();
-        }
-        return input;
-    }
-
-    private static Trade randomTrade(Random random) {
-        Trade.Builder trade = random.nextBoolean()
-                ? Trade.of("v" + random.nextInt(3), "s" + random.nextInt(9), random.nextLong())
-                : Trade.of("v" + random.nextInt(3), "s" + random.nextInt(9), "r" + random.nextInt());
-        trade.at(Instant.ofEpochSecond(random.nextLong(4_000_000_000L), random.nextInt(1_000_000) * 1000L))
-                .priced(decimal(random, 26, 12), decimal(random, 28, 10));
-        if (random.nextBoolean()) {
-            trade.side(SIDES.get(random.nextInt(SIDES.size()))).sequence(random.nextLong());
-        }
-        if (random.nextBoolean()) {
-            trade.messageId("m" + random.nextInt()).traded(random.nextBoolean() ? "spot" : null, "\u20ac");
-        }
-        if (random.nextBoolean()) {
-            trade.conditions(List.of("a", "\u00e9", "")).vendorData("{\"k\":\"" + random.nextInt() + "\"}");
-        }
-        return trade.build();
-    }
-
-    private static BigDecimal decimal(Random random, int integerDigits, int scale) {
-        int digits = 1 + random.nextInt(integerDigits + scale);
-        StringBuilder text = new StringBuilder();
-        for (int i = 0; i < digits; i++) {
-            text.append((char) ('0' + random.nextInt(10)));
-        }
-        int fraction = Math.max(digits - integerDigits, random.nextInt(scale + 1));
-        return new BigDecimal(text.toString()).movePointLeft(fraction).setScale(fraction);
-    }
-
     private static Trade trade(String price, Instant time) {
         return Trade.of("v", "s", 1)
                 .at(time)
@@ -589,6 +466,7 @@ class JsonRowsTest {
                 (String) values[13]);
     }
 
+    /** A record without a key. */
     private static LogRecord record(byte[] value) {
         return new LogRecord(new LogPartition("cluster", "id", "t", 0), 0, 0, null, value, List.of());
     }
