@@ -22,6 +22,8 @@ import org.apache.iceberg.DataFile;
 import org.duckdb.DuckDBAppender;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The rows of one generation, in two DuckDB tables: the rows, and how far each partition has been read. Both move in one
@@ -32,12 +34,16 @@ import org.jspecify.annotations.Nullable;
 final class Segment implements EventStore.Generation {
     static final String SCHEMA = "k2_live";
 
+    private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
+
     private final ValueAppender[] appenders;
     private final String rowTable;
     private final String progressTable;
     private final String commitId = UUID.randomUUID().toString();
     private final Map<LogPartition, Long> rowsByPartition = new TreeMap<>();
     private final Map<LogPartition, Long> liveEnds = new HashMap<>();
+    private @Nullable DuckDBAppender appender;
+    private @Nullable Thread appending;
     private boolean sealed;
     private Collection<PartitionState> states = List.of();
     private @Nullable List<DataFile> files;
@@ -103,29 +109,55 @@ final class Segment implements EventStore.Generation {
         if (sealed) {
             throw new IllegalStateException("segment " + rowTable + " is sealed");
         }
-        // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not. An
-        // appender belongs to the thread that made it, and is of no use after an error: so one for each call.
+        // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not.
         Sql.run(connection, "BEGIN");
         if (!rows.isEmpty()) {
-            try (DuckDBAppender open = connection.createAppender(SCHEMA, rowTable)) {
-                LogPartition counted = null;
-                long count = 0;
-                for (Row row : rows) {
-                    appendRow(open, row);
-                    // Rows of one partition stand together; counting each by itself would cost as much as appending it.
-                    if (!row.partition().equals(counted)) {
-                        count(counted, count);
-                        counted = row.partition();
-                        count = 0;
-                    }
-                    count++;
+            DuckDBAppender open = openAppender(connection);
+            LogPartition counted = null;
+            long count = 0;
+            for (Row row : rows) {
+                appendRow(open, row);
+                // Rows of one partition stand together; counting each by itself would cost as much as appending it.
+                if (!row.partition().equals(counted)) {
+                    count(counted, count);
+                    counted = row.partition();
+                    count = 0;
                 }
-                count(counted, count);
-                open.flush();
+                count++;
             }
+            count(counted, count);
+            open.flush();
         }
         moveEnds(connection, ends);
         Sql.run(connection, "COMMIT");
+    }
+
+    /**
+     * One appender for all rows of the segment: making one costs as much as appending hundreds of rows. It belongs to the
+     * thread that made it, which is the one that appends, and is of no use after an error, as the segment is.
+     */
+    private DuckDBAppender openAppender(DuckDBConnection connection) throws SQLException {
+        DuckDBAppender open = appender;
+        if (open == null) {
+            open = connection.createAppender(SCHEMA, rowTable);
+            appender = open;
+            appending = Thread.currentThread();
+        }
+        return open;
+    }
+
+    /** Nothing is lost by it: each append was flushed, or the segment is given up. */
+    private void closeAppender() {
+        DuckDBAppender open = appender;
+        // Another thread may not touch it; there it goes with its connection.
+        if (open != null && Thread.currentThread().equals(appending)) {
+            appender = null;
+            try {
+                open.close();
+            } catch (SQLException e) {
+                LOG.atDebug().setCause(e).log("the appender of {} was of no use any more", rowTable);
+            }
+        }
     }
 
     private void count(@Nullable LogPartition partition, long rows) {
@@ -194,6 +226,7 @@ final class Segment implements EventStore.Generation {
     /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
     void seal(Connection connection, Collection<PartitionState> sealedWith) throws SQLException {
         sealed = true;
+        closeAppender();
         states = List.copyOf(sealedWith);
         Map<Integer, Long> found = new HashMap<>();
         try (Statement statement = connection.createStatement();
@@ -221,6 +254,7 @@ final class Segment implements EventStore.Generation {
     }
 
     void drop(Connection connection) throws SQLException {
+        closeAppender();
         Sql.run(connection, "drop table if exists " + rowRelation());
         Sql.run(connection, "drop table if exists " + progressRelation());
     }
