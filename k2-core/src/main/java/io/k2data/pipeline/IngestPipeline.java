@@ -79,6 +79,11 @@ public final class IngestPipeline implements AutoCloseable {
     private static final Duration FOLLOW_AT_LEAST = Duration.ofSeconds(1);
     /** Rows made visible at a time while somebody waits for them. */
     private static final int ROWS_WHILE_WAITED_FOR = 1_000;
+    /** How many rows, and for how long, may be held back while nobody waits for them. */
+    private static final int ROWS_HELD = 10_000;
+
+    private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(25);
+    private static final Duration POLL_WHILE_HOLDING = Duration.ofMillis(1);
 
     private final EventType<?> type;
     private final RowFormat format;
@@ -129,6 +134,7 @@ public final class IngestPipeline implements AutoCloseable {
     private long generationBytes;
     private long generationSinceNanos;
     private long memoryCheckedNanos;
+    private long heldSinceNanos;
 
     /**
      * Makes a pipeline; {@link #start} sets it going. It closes the log and the store when it is closed.
@@ -165,7 +171,7 @@ public final class IngestPipeline implements AutoCloseable {
         this.settings = settings;
         this.clock = clock;
         this.meters = meters;
-        this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::count);
+        this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::count, this::publish);
         this.committer = new Committer(
                 "k2-commit-" + type.name(), settings.pendingGenerations(), this::commitOnce, this::onCommitTrouble);
         this.thread = new Thread(this::run, "k2-ingest-" + type.name());
@@ -827,8 +833,10 @@ public final class IngestPipeline implements AutoCloseable {
                 return;
             }
         }
-        LogBatch batch = log.poll(POLL);
-        if (!batch.next().isEmpty()) {
+        LogBatch batch = log.poll(newEnds.isEmpty() ? POLL : POLL_WHILE_HOLDING);
+        if (batch.next().isEmpty()) {
+            publish();
+        } else {
             process(batch);
         }
         if (generationIsDue()) {
@@ -909,7 +917,16 @@ public final class IngestPipeline implements AutoCloseable {
             from = to;
         }
         quiet.forEach((partition, next) -> advance(partition, next, 0, 0, 0, 0));
-        publish();
+        // Each step that makes rows visible costs as much as hundreds of rows. While they come fast and nobody waits
+        // for
+        // them, they are held back for a moment and go together.
+        long now = System.nanoTime();
+        if (heldSinceNanos == 0) {
+            heldSinceNanos = Math.max(1, now);
+        }
+        if (waitedFor || rows.size() >= ROWS_HELD || now - heldSinceNanos >= HOLD_NANOS) {
+            publish();
+        }
     }
 
     /** Takes records of one partition; seals in between where one commit would touch too many days. */
@@ -976,9 +993,7 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     private void store(PartitionWork partitionWork, LogOffset next, long rejected, long foreign) {
-        int before = rows.size();
-        judge.judge(partitionWork, rows::add);
-        int stored = rows.size() - before;
+        int stored = judge.judge(partitionWork, rows::add);
         int duplicate = judge.size() - stored;
         advance(partitionWork.partition, next, stored, duplicate, rejected, foreign);
     }
@@ -1024,6 +1039,7 @@ public final class IngestPipeline implements AutoCloseable {
         }
         rows.clear();
         newEnds.clear();
+        heldSinceNanos = 0;
     }
 
     private boolean generationIsDue() {
@@ -1044,6 +1060,7 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     private void seal() {
+        publish();
         List<PartitionState> states = new ArrayList<>();
         for (PartitionWork partition : work.values()) {
             if (partition.moved()) {
@@ -1063,6 +1080,7 @@ public final class IngestPipeline implements AutoCloseable {
     private void clearGeneration() {
         rows.clear();
         newEnds.clear();
+        heldSinceNanos = 0;
         days.clear();
         generationRows = 0;
         generationBytes = 0;

@@ -24,6 +24,9 @@ final class Judge {
     private final EventStore store;
     private final long windowMillis;
     private final Consumer<SequenceVerdict> onSequence;
+    /** Brings rows that were accepted before to where the store finds them. */
+    private final Runnable publish;
+
     private final Map<String, Map<String, StreamKey>> keys = new HashMap<>();
     private int known;
     private final List<Candidate> candidates = new ArrayList<>();
@@ -34,10 +37,16 @@ final class Judge {
     private final int venueIndex;
     private final int symbolIndex;
 
-    Judge(EventType<?> type, EventStore store, long windowMillis, Consumer<SequenceVerdict> onSequence) {
+    Judge(
+            EventType<?> type,
+            EventStore store,
+            long windowMillis,
+            Consumer<SequenceVerdict> onSequence,
+            Runnable publish) {
         this.store = store;
         this.windowMillis = windowMillis;
         this.onSequence = onSequence;
+        this.publish = publish;
         this.idIndexes = type.idColumns().stream()
                 .mapToInt(column -> type.index(column.name()))
                 .toArray();
@@ -95,8 +104,8 @@ final class Judge {
         return Objects.requireNonNull(row.values()[index]);
     }
 
-    /** Judges what was added, and gives the rows that are to be stored. */
-    void judge(PartitionWork work, Consumer<Row> accepted) {
+    /** Judges what was added, gives the rows that are to be stored, and says how many they are. */
+    int judge(PartitionWork work, Consumer<Row> accepted) {
         work.tracker.observe(sequences);
         for (int i = 0; i < sequences.size(); i++) {
             onSequence.accept(sequences.verdict(i));
@@ -113,11 +122,14 @@ final class Judge {
                 confirm(work, judged - 1);
             }
         }
+        int count = 0;
         for (Candidate candidate : candidates) {
             if (candidate.accepted(ids)) {
                 accepted.accept(candidate.row());
+                count++;
             }
         }
+        return count;
     }
 
     /** Looks a suspect up where all rows are: in the table and its live segments, and among those about to join them. */
@@ -126,6 +138,7 @@ final class Judge {
         if (found == null) {
             String text = ids.textId(suspect);
             Object id = text != null ? text : (Object) ids.longId(suspect);
+            publish.run();
             found = store.sighting(
                             work.partition,
                             ids.stream(suspect),
