@@ -12,6 +12,7 @@ import io.k2data.api.TableRolledBackException;
 import io.k2data.api.TopicRecreatedException;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
+import io.k2data.dedup.Deduplicators;
 import io.k2data.iceberg.Warehouses;
 import io.k2data.pipeline.Health;
 import io.k2data.pipeline.PartitionState;
@@ -192,6 +193,28 @@ class K2IT {
                     .isEqualTo(broken.get(headers.get("k2.reason")));
         }
         assertThat(found).isEqualTo(expected);
+    }
+
+    /** With room for few ids nearly every duplicate is a suspect, which is looked up among all rows, held, live and stored. */
+    @Test
+    void aDeduplicatorThatForgetsStillStoresEveryIdOnce() throws Exception {
+        kafka.createTopic(topic, 2);
+        FeedSimulator feed = FeedSimulator.builder()
+                .seed(13)
+                .symbols(10)
+                .duplicateRate(0.05)
+                .duplicateDistance(200)
+                .build();
+        Feeds.send(kafka.bootstrapServers(), topic, feed, 600);
+        Deduplicators.ExactConfig few =
+                Deduplicators.ExactConfig.builder().maxIds(50).build();
+        try (K2 k2 = builder().deduplicator(Deduplicators.exact(few)).build()) {
+            Ingest ingest = k2.ingest(EventTypes.TRADE, topic).start();
+            assertAnswer(k2, feed.truth());
+            ingest.close();
+            assertThat(ingest.tally().stored()).isEqualTo(feed.truth().trades());
+            assertThat(ingest.tally().duplicate()).isEqualTo(feed.truth().duplicates());
+        }
     }
 
     @Test
