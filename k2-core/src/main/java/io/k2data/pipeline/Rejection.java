@@ -75,7 +75,7 @@ public final class Rejection extends Exception {
         return Objects.requireNonNull(super.getMessage());
     }
 
-    /** The kinds of rejection; {@link #code} is what dead letters and meters carry. */
+    /** The kinds of rejection; {@link #code} is what dead letters carry. */
     public enum Reason {
         /** The value is null or has no bytes. */
         EMPTY_VALUE("empty-value"),
