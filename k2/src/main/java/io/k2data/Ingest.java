@@ -2,6 +2,7 @@ package io.k2data;
 
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
+import io.k2data.api.PartitionContext;
 import io.k2data.api.StartPosition;
 import io.k2data.api.sequence.StreamLedger;
 import io.k2data.pipeline.Health;
@@ -12,10 +13,17 @@ import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Tally;
 import io.k2data.pipeline.UnknownFields;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,14 +34,32 @@ public final class Ingest implements AutoCloseable {
     private final String table;
     private final String topic;
     private final Function<IngestPlan, IngestPipeline> open;
+    private final Function<IngestPlan, IngestPipeline> openBeside;
     private IngestPlan plan;
+    private Reading reading = Reading.ALL;
     private @Nullable IngestPipeline pipeline;
+    /** Beside a member of a group: for the partitions of the others. */
+    private @Nullable IngestPipeline follower;
 
-    Ingest(String table, String topic, IngestPlan plan, Function<IngestPlan, IngestPipeline> open) {
+    /** What a member of a group reads. */
+    public enum Reading {
+        /** The partitions of the others too, as a follower does, so that views show the whole table. */
+        ALL,
+        /** Its own partitions alone: less work, but there are no views of the table here. */
+        OWN
+    }
+
+    Ingest(
+            String table,
+            String topic,
+            IngestPlan plan,
+            Function<IngestPlan, IngestPipeline> open,
+            Function<IngestPlan, IngestPipeline> openBeside) {
         this.table = table;
         this.topic = topic;
         this.plan = plan;
         this.open = open;
+        this.openBeside = openBeside;
     }
 
     /**
@@ -68,6 +94,36 @@ public final class Ingest implements AutoCloseable {
         return plan(plan.select(records));
     }
 
+    /**
+     * Makes this ingest a member of a Kafka consumer group: the members divide the topic's partitions among them and write
+     * one table. When members come and go, the partitions that move are committed and handed over, the others go on. The
+     * group's offsets only inform; where to read on is in the table, also after another member was taken for dead and
+     * was not. Settings of the group's client such as {@code session.timeout.ms} or {@code group.protocol} are given with
+     * the others of Kafka.
+     *
+     * @param groupId the group's id, the same for all members, and for nothing else
+     * @return this
+     */
+    public Ingest group(String groupId) {
+        return group(groupId, Reading.ALL);
+    }
+
+    /**
+     * Makes this ingest a member of a Kafka consumer group, as {@link #group(String)} does.
+     *
+     * @param groupId the group's id
+     * @param read what it reads
+     * @return this
+     * @throws IllegalStateException if it is a follower's, or was started
+     */
+    public synchronized Ingest group(String groupId, Reading read) {
+        if (plan.role() == PartitionContext.Role.FOLLOWER) {
+            throw new IllegalStateException("a follower reads all partitions and joins no group");
+        }
+        reading = read;
+        return plan(plan.group(groupId));
+    }
+
     private Ingest plan(IngestPlan changed) {
         if (pipeline != null) {
             throw new IllegalStateException("the ingest of " + table + " was started before");
@@ -89,8 +145,37 @@ public final class Ingest implements AutoCloseable {
             throw new IllegalStateException("the ingest of " + table + " was started before");
         }
         IngestPipeline opened = open.apply(plan);
+        if (plan.group().isEmpty() || reading == Reading.OWN) {
+            opened.start();
+            pipeline = opened;
+            return this;
+        }
+        // The follower reads everything at first, and leaves to its neighbour what the group gives that.
+        Set<LogPartition> owned = ConcurrentHashMap.newKeySet();
+        AtomicReference<IngestPipeline> beside = new AtomicReference<>();
+        opened.onOwned(now -> {
+            IngestPipeline other = beside.get();
+            owned.addAll(now);
+            owned.retainAll(now);
+            if (other != null) {
+                other.leaveToOthers(now);
+            }
+        });
         opened.start();
-        pipeline = opened;
+        boolean started = false;
+        try {
+            IngestPipeline other = openBeside.apply(plan.role(PartitionContext.Role.FOLLOWER));
+            beside.set(other);
+            other.leaveToOthers(owned);
+            other.start();
+            follower = other;
+            pipeline = opened;
+            started = true;
+        } finally {
+            if (!started) {
+                opened.close();
+            }
+        }
         return this;
     }
 
@@ -113,13 +198,18 @@ public final class Ingest implements AutoCloseable {
     }
 
     /**
-     * Returns how the ingest is: the hook for a health check.
+     * Returns how the ingest is, both of its parts if it is a member of a group that reads all: the hook for a health check.
      *
      * @return status and, where something is wrong, its cause
      */
     public Health health() {
-        IngestPipeline running = running();
-        return running == null ? new Health(Health.Status.NEW, null) : running.health();
+        Health worst = new Health(Health.Status.NEW, null);
+        for (IngestPipeline each : pipelines()) {
+            if (worst.status() == Health.Status.NEW || worst.status() == Health.Status.RUNNING) {
+                worst = each.health();
+            }
+        }
+        return worst;
     }
 
     /**
@@ -128,7 +218,9 @@ public final class Ingest implements AutoCloseable {
      * @return by partition: table offset, and what became of the records below it
      */
     public Map<LogPartition, PartitionState> committed() {
-        return started().committed();
+        Map<LogPartition, PartitionState> committed = new TreeMap<>();
+        started().forEach(each -> committed.putAll(each.committed()));
+        return committed;
     }
 
     /**
@@ -137,7 +229,7 @@ public final class Ingest implements AutoCloseable {
      * @return the counts of Law 2
      */
     public Tally tally() {
-        return started().committedTally();
+        return started().stream().map(IngestPipeline::committedTally).reduce(Tally.ZERO, Tally::plus);
     }
 
     /**
@@ -147,7 +239,10 @@ public final class Ingest implements AutoCloseable {
      * @return one entry per stream, in order of stream
      */
     public List<StreamLedger> streams() {
-        return started().streams();
+        return started().stream()
+                .flatMap(each -> each.streams().stream())
+                .sorted(Comparator.comparing(StreamLedger::stream))
+                .toList();
     }
 
     /**
@@ -156,9 +251,9 @@ public final class Ingest implements AutoCloseable {
      * @param timeout the longest wait; what was not committed by then is read again after the next start
      */
     public void close(Duration timeout) {
-        IngestPipeline running = running();
-        if (running != null) {
-            running.close(timeout);
+        long deadline = System.nanoTime() + timeout.toNanos();
+        for (IngestPipeline each : pipelines()) {
+            each.close(Duration.ofNanos(Math.max(1_000_000, deadline - System.nanoTime())));
         }
     }
 
@@ -168,13 +263,19 @@ public final class Ingest implements AutoCloseable {
         close(Duration.ofMinutes(1));
     }
 
-    synchronized @Nullable IngestPipeline running() {
-        return pipeline;
+    /** The member, and the follower beside it if there is one; none before the start. */
+    synchronized List<IngestPipeline> pipelines() {
+        return Stream.of(pipeline, follower).filter(Objects::nonNull).toList();
     }
 
-    private IngestPipeline started() {
-        IngestPipeline running = running();
-        if (running == null) {
+    /** Whether views over it show the whole table. */
+    synchronized boolean readsAll() {
+        return plan.group().isEmpty() || reading == Reading.ALL;
+    }
+
+    private List<IngestPipeline> started() {
+        List<IngestPipeline> running = pipelines();
+        if (running.isEmpty()) {
             throw new IllegalStateException("the ingest of " + table + " was not started");
         }
         return running;

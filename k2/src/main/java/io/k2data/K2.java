@@ -41,9 +41,11 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.kafka.common.serialization.Deserializer;
@@ -69,6 +71,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe to use from several threads. Whoever builds one closes it.
  */
 public final class K2 implements AutoCloseable {
+    private static final long UNOWNED_PAUSE_NANOS = Duration.ofMillis(2).toNanos();
+
     private final Map<String, ?> kafka;
     private final Catalog catalog;
     private final boolean ownsCatalog;
@@ -232,18 +236,27 @@ public final class K2 implements AutoCloseable {
 
     private synchronized Ingest prepare(EventType<?> type, String topic, RowFormat format, IngestPlan plan) {
         requireOpen();
-        Ingest ingest = new Ingest(type.name(), topic, plan, chosen -> open(type, topic, format, chosen));
+        // Beside a member of a group the follower's rows must leave room for the member's, in one memory.
+        PipelineSettings half = settings.memoryBytes(Math.max(1L << 20, settings.memoryBytes() / 2));
+        Ingest ingest = new Ingest(
+                type.name(),
+                topic,
+                plan,
+                chosen -> open(type, topic, format, chosen, settings),
+                chosen -> open(type, topic, format, chosen, half));
         ingests.add(ingest);
         return ingest;
     }
 
-    private IngestPipeline open(EventType<?> type, String topic, RowFormat format, IngestPlan plan) {
+    private IngestPipeline open(
+            EventType<?> type, String topic, RowFormat format, IngestPlan plan, PipelineSettings own) {
         EventLog log = KafkaEventLog.open(kafka, topic);
         EventStore store = null;
+
         try {
             store = engine.store(type, plan.role());
             return new IngestPipeline(
-                    type, format, plan, log, store, trackers, deduplicators, settings, meters, Clock.systemUTC());
+                    type, format, plan, log, store, trackers, deduplicators, own, meters, Clock.systemUTC());
         } finally {
             if (store == null) {
                 log.close();
@@ -292,19 +305,23 @@ public final class K2 implements AutoCloseable {
      */
     public View view(Freshness freshness, String... tables) {
         Set<String> shown = Set.copyOf(Arrays.asList(tables));
-        List<IngestPipeline> pipelines = pipelines(shown);
-        pipelines.forEach(IngestPipeline::requireNotStopped);
+        List<Ingest> running = running(shown);
+        running.forEach(ingest -> ingest.pipelines().forEach(IngestPipeline::requireNotStopped));
         if (freshness instanceof Freshness.Now now) {
-            return fresh(pipelines, shown, IngestPipeline::stableEnds, now.deadline(), now.onMiss());
+            return fresh(running, shown, K2::stableEnds, now.deadline(), now.onMiss());
         } else if (freshness instanceof Freshness.AtLeast least) {
-            return fresh(pipelines, shown, pipeline -> ends(pipeline, least), least.deadline(), least.onMiss());
+            return fresh(running, shown, ingest -> ends(ingest, least), least.deadline(), least.onMiss());
         }
         return engine.view(shown);
     }
 
-    private Map<LogPartition, Long> ends(IngestPipeline pipeline, Freshness.AtLeast least) {
+    private static Map<LogPartition, Long> stableEnds(Ingest ingest) {
+        return ingest.pipelines().get(0).stableEnds();
+    }
+
+    private static Map<LogPartition, Long> ends(Ingest ingest, Freshness.AtLeast least) {
         Map<LogPartition, Long> ends = new TreeMap<>();
-        for (LogPartition known : pipeline.committed().keySet()) {
+        for (LogPartition known : ingest.committed().keySet()) {
             if (!known.topic().equals(least.topic())) {
                 return Map.of();
             }
@@ -316,29 +333,43 @@ public final class K2 implements AutoCloseable {
     }
 
     private View fresh(
-            List<IngestPipeline> pipelines,
+            List<Ingest> running,
             Set<String> tables,
-            Function<IngestPipeline, Map<LogPartition, Long>> demand,
+            Function<Ingest, Map<LogPartition, Long>> demand,
             Duration deadline,
             Freshness.OnMiss onMiss) {
         long deadlineNanos = System.nanoTime() + deadline.toNanos();
         try {
-            Map<IngestPipeline, Map<LogPartition, Long>> demanded = new LinkedHashMap<>();
-            pipelines.forEach(pipeline -> demanded.put(pipeline, demand.apply(pipeline)));
+            Map<Ingest, Map<LogPartition, Long>> demanded = new LinkedHashMap<>();
+            running.forEach(ingest -> demanded.put(ingest, demand.apply(ingest)));
             if (demanded.values().stream().allMatch(Map::isEmpty)) {
                 throw new IllegalArgumentException("none of the tables "
-                        + pipelines.stream().map(IngestPipeline::table).toList() + " takes the topic asked for");
+                        + running.stream().map(Ingest::table).toList() + " takes the topic asked for");
             }
             while (true) {
-                demanded.forEach((pipeline, ends) -> pipeline.await(ends, deadlineNanos, deadline));
+                demanded.forEach((ingest, ends) ->
+                        ingest.pipelines().forEach(pipeline -> pipeline.await(ends, deadlineNanos, deadline)));
                 View view = engine.view(tables);
-                // Between the wait and the pin a fenced writer may have gone back to the table's offsets.
-                if (demanded.entrySet().stream()
-                        .allMatch(entry ->
-                                covers(view.cut().tables().get(entry.getKey().table()), entry.getValue()))) {
+                // Between the wait and the pin a fenced writer may have gone back to the table's offsets, and a
+                // partition
+                // on its way from one member of a group to another is nobody's for a moment.
+                String behind = demanded.entrySet().stream()
+                        .flatMap(entry ->
+                                behind(view.cut().tables().get(entry.getKey().table()), entry.getValue()))
+                        .limit(8)
+                        .collect(Collectors.joining(", "));
+                if (behind.isEmpty()) {
                     return view;
                 }
                 view.close();
+                if (System.nanoTime() - deadlineNanos >= 0) {
+                    throw new FreshnessException("not up to date within " + deadline + ": " + behind, null);
+                }
+                LockSupport.parkNanos(UNOWNED_PAUSE_NANOS);
+                if (Thread.interrupted()) {
+                    Thread.currentThread().interrupt();
+                    throw new K2Exception.Retry("interrupted while waiting for " + behind, null);
+                }
             }
         } catch (FreshnessException e) {
             if (onMiss == Freshness.OnMiss.FAIL) {
@@ -348,32 +379,41 @@ public final class K2 implements AutoCloseable {
         }
     }
 
-    private static boolean covers(Cut.@Nullable TableCut cut, Map<LogPartition, Long> ends) {
-        return cut != null
-                && ends.entrySet().stream().allMatch(end -> {
-                    Cut.PartitionCut partition = cut.partitions().get(end.getKey());
-                    return partition != null && partition.liveEnd() >= end.getValue();
-                });
+    private static Stream<String> behind(Cut.@Nullable TableCut cut, Map<LogPartition, Long> ends) {
+        return ends.entrySet().stream()
+                .filter(end -> read(cut, end.getKey()) < end.getValue())
+                .map(end -> end.getKey() + " read to " + read(cut, end.getKey()) + " of " + end.getValue());
     }
 
-    private synchronized List<IngestPipeline> pipelines(Set<String> tables) {
+    private static long read(Cut.@Nullable TableCut cut, LogPartition partition) {
+        Cut.PartitionCut known = cut == null ? null : cut.partitions().get(partition);
+        return known == null ? -1 : known.liveEnd();
+    }
+
+    private synchronized List<Ingest> running(Set<String> tables) {
         requireOpen();
-        Map<String, IngestPipeline> pipelines = new TreeMap<>();
+        Map<String, Ingest> running = new TreeMap<>();
         for (Ingest ingest : ingests) {
-            IngestPipeline running = ingest.running();
-            if (running != null && (tables.isEmpty() || tables.contains(ingest.table()))) {
-                pipelines.put(ingest.table(), running);
+            if (!ingest.pipelines().isEmpty() && (tables.isEmpty() || tables.contains(ingest.table()))) {
+                running.put(ingest.table(), ingest);
             }
         }
-        if (pipelines.isEmpty()) {
+        if (running.isEmpty()) {
             throw new IllegalStateException("there is nothing to view: start an ingest first");
         }
-        if (!pipelines.keySet().containsAll(tables)) {
+        if (!running.keySet().containsAll(tables)) {
             Set<String> unknown = new TreeSet<>(tables);
-            unknown.removeAll(pipelines.keySet());
+            unknown.removeAll(running.keySet());
             throw new IllegalArgumentException("no ingest was started for " + unknown);
         }
-        return List.copyOf(pipelines.values());
+        for (Ingest ingest : running.values()) {
+            if (!ingest.readsAll()) {
+                throw new IllegalStateException("the ingest of " + ingest.table()
+                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
+                        + " have it read all, or ask a follower");
+            }
+        }
+        return List.copyOf(running.values());
     }
 
     private void requireOpen() {

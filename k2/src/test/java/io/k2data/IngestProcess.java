@@ -15,6 +15,11 @@ final class IngestProcess {
     private IngestProcess() {}
 
     static Process launch(String bootstrapServers, String topic, Path directory) throws IOException {
+        return launch(bootstrapServers, topic, directory, "");
+    }
+
+    /** Launches a member of a group; of none if its id is empty. */
+    static Process launch(String bootstrapServers, String topic, Path directory, String group) throws IOException {
         return new ProcessBuilder(List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx512m",
@@ -23,20 +28,33 @@ final class IngestProcess {
                         IngestProcess.class.getName(),
                         bootstrapServers,
                         topic,
-                        directory.toString()))
+                        directory.toString(),
+                        group))
                 .redirectError(ProcessBuilder.Redirect.appendTo(new File(directory.toFile(), "ingest.log")))
                 .start();
     }
 
     public static void main(String[] args) throws IOException {
         try (K2 k2 = K2.builder()
-                .kafka(Map.of("bootstrap.servers", args[0], "max.poll.records", 500))
+                .kafka(Map.of(
+                        "bootstrap.servers",
+                        args[0],
+                        "max.poll.records",
+                        500,
+                        "session.timeout.ms",
+                        6_000,
+                        "heartbeat.interval.ms",
+                        500))
                 .warehouse(Path.of(args[2], "warehouse"))
                 .spool(Path.of(args[2], "spool"))
                 .commitInterval(Duration.ofMillis(100))
                 .generationRows(2_000)
                 .build()) {
-            Ingest ingest = k2.ingest(EventTypes.TRADE, args[1]).start();
+            Ingest ingest = k2.ingest(EventTypes.TRADE, args[1]);
+            if (!args[3].isEmpty()) {
+                ingest.group(args[3]);
+            }
+            ingest.start();
             System.out.println("started");
             System.in.transferTo(OutputStream.nullOutputStream());
             k2.view(Freshness.now(Duration.ofMinutes(2))).close();

@@ -1,18 +1,33 @@
 package io.k2data.api;
 
-import org.jspecify.annotations.Nullable;
+import java.util.Set;
 
-/** Another writer moved a partition of the table since this one read it, so this one's commit was refused. K2 reloads the partition's state from the table and goes on. */
+/**
+ * Another writer moved partitions of the table since this one read it, so this one's commit was refused. K2 reloads those
+ * partitions from the table and goes on.
+ */
 public final class FencedException extends K2Exception.Retry {
     private static final long serialVersionUID = 1L;
+
+    private final transient Set<LogPartition> partitions;
 
     /**
      * Makes one.
      *
      * @param message what happened, and to what
-     * @param cause the cause, if there is one
+     * @param partitions those that were moved; none if the table as a whole has to be read again
      */
-    public FencedException(String message, @Nullable Throwable cause) {
-        super(message, cause);
+    public FencedException(String message, Set<LogPartition> partitions) {
+        super(message, null);
+        this.partitions = Set.copyOf(partitions);
+    }
+
+    /**
+     * Returns the partitions that were moved by another writer.
+     *
+     * @return the partitions; none if the table as a whole has to be read again
+     */
+    public Set<LogPartition> partitions() {
+        return partitions;
     }
 }

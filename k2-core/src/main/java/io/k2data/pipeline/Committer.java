@@ -4,7 +4,9 @@ import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -15,8 +17,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Commits sealed generations in order, on a thread of its own. What can be tried again is tried again a few times; when
- * that does not help, or when another writer was first, everything that waits is given up and the ingest thread is told:
- * it reads the table and begins again from there. Nothing is lost by that, since Kafka still has the records.
+ * that does not help, or when another writer was first, it stands still and the ingest thread is told: it withdraws what
+ * waits, and hands in again what still can be committed, or reads the table and begins again from there. Nothing is lost
+ * by that, since Kafka still has the records.
  */
 final class Committer {
     private static final Logger LOG = LoggerFactory.getLogger(Committer.class);
@@ -30,6 +33,7 @@ final class Committer {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Deque<EventStore.Generation> waiting = new ArrayDeque<>();
+    private EventStore.@Nullable Generation committed;
     private @Nullable RuntimeException failure;
     private boolean busy;
     private boolean closing;
@@ -86,7 +90,11 @@ final class Committer {
         }
     }
 
-    /** Waits until everything handed over is committed; throws what made the committer give up, if it did. */
+    /**
+     * Waits until everything handed over is committed; throws what made the committer give up, if it did.
+     *
+     * @return whether it was done in time
+     */
     boolean drain(Duration timeout) {
         long left = timeout.toNanos();
         lock.lock();
@@ -107,16 +115,22 @@ final class Committer {
         }
     }
 
-    /** Gives up everything that waits, waits for the attempt under way, and makes ready to begin again. */
-    void reset() {
+    /**
+     * Takes everything back that is not committed, after the attempt under way has ended, and makes ready to begin again.
+     * Nothing is under way when it returns.
+     */
+    List<EventStore.Generation> withdraw() {
         lock.lock();
         try {
+            List<EventStore.Generation> withdrawn = new ArrayList<>(waiting);
             waiting.clear();
             changed.signalAll();
             while (busy) {
                 changed.awaitUninterruptibly();
             }
+            withdrawn.remove(committed);
             failure = null;
+            return withdrawn;
         } finally {
             lock.unlock();
         }
@@ -166,8 +180,8 @@ final class Committer {
                 busy = false;
                 if (gaveUp != null) {
                     failure = gaveUp;
-                    waiting.clear();
                 } else {
+                    committed = next;
                     waiting.poll();
                 }
                 changed.signalAll();

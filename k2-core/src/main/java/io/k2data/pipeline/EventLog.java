@@ -4,10 +4,11 @@ import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 
 /**
- * The log that events come from, one topic of it. {@link #assign}, {@link #poll} and {@link #deadLetter} are called by
- * the ingest thread alone; the other methods by any thread.
+ * The log that events come from, one topic of it. {@link #bounds}, {@link #flushDeadLetters} and {@link #wakeup} are called by
+ * any thread, all else by the ingest thread alone.
  *
  * <p>Failures are {@link io.k2data.api.K2Exception}: {@code Retry} where the log cannot be reached just now,
  * {@link io.k2data.api.LostRangeException} where offsets that are needed are gone or were changed.
@@ -21,11 +22,42 @@ public interface EventLog extends AutoCloseable {
     Map<LogPartition, Bounds> bounds();
 
     /**
-     * Begins to read.
+     * Begins to read, and leaves what was read before.
      *
-     * @param next where, for every partition that is to be read
+     * @param next where, for every partition that is to be read; possibly none
      */
     void assign(Map<LogPartition, LogOffset> next);
+
+    /**
+     * Begins to read partitions beside those that are read already.
+     *
+     * @param next where; one that is read already goes on from there
+     */
+    void add(Map<LogPartition, LogOffset> next);
+
+    /**
+     * Stops to read partitions; the others are not touched.
+     *
+     * @param partitions the partitions; those that are not read are passed over
+     */
+    void remove(Set<LogPartition> partitions);
+
+    /**
+     * Joins a group of readers that divide the topic's partitions among them. From now on {@link #poll} tells which come
+     * and go; it never reads one that was not assigned or added. The reader leaves the group when the log is closed.
+     *
+     * @param group the group's id
+     * @param ownership learns what comes and goes, in polls
+     */
+    void join(String group, Ownership ownership);
+
+    /**
+     * Tells the group how far its partitions were taken, for those who watch its lag. Nothing is ever read from there.
+     * Does not wait; does nothing where no group was joined.
+     *
+     * @param next by partition, the table offset
+     */
+    void inform(Map<LogPartition, LogOffset> next);
 
     /**
      * Reads what has come. Blocks at most for the timeout, or until {@link #wakeup}.
@@ -60,6 +92,30 @@ public interface EventLog extends AutoCloseable {
     /** Leaves the log; waits a few seconds at most. Called once the ingest thread has made its last poll. */
     @Override
     void close();
+
+    /** Learns which partitions of a group are this reader's. Called within {@link #poll}, by its thread. */
+    interface Ownership {
+        /**
+         * Partitions came.
+         *
+         * @param partitions they are ours from now on
+         */
+        void gained(Set<LogPartition> partitions);
+
+        /**
+         * Partitions are to go to others. They are ours until this returns, so what was read of them can be committed.
+         *
+         * @param partitions they are not ours once this returned
+         */
+        void leaving(Set<LogPartition> partitions);
+
+        /**
+         * Partitions went to others some time ago, since the group did not hear of us.
+         *
+         * @param partitions they are not ours any more
+         */
+        void lost(Set<LogPartition> partitions);
+    }
 
     /**
      * What a partition holds.

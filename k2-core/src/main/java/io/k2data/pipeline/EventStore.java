@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * generations are kept until {@link #follow} sees that a writer has committed as far.
  *
  * <p>{@link #commit} is called by the committer thread, everything else by the ingest thread; {@link #load},
- * {@link #replay} and {@link #begin} only while no commit is under way.
+ * {@link #states}, {@link #replay}, {@link #begin} and {@link #forget} only while no commit is under way.
  */
 public interface EventStore extends AutoCloseable {
     /**
@@ -26,6 +26,14 @@ public interface EventStore extends AutoCloseable {
      * @return the state of every partition the table knows
      */
     Map<LogPartition, PartitionState> load();
+
+    /**
+     * Reads how far the table has taken some partitions; what was read and is not committed stays.
+     *
+     * @param partitions those that the caller wants to begin with, see {@link #beginWith}
+     * @return the states of those that the table knows
+     */
+    Map<LogPartition, PartitionState> states(Set<LogPartition> partitions);
 
     /**
      * Returns the columns that rows must have values for.
@@ -72,6 +80,22 @@ public interface EventStore extends AutoCloseable {
      * @param from for every partition the offset at which live rows begin
      */
     void begin(Map<LogPartition, Long> from);
+
+    /**
+     * Takes partitions in beside those that the open generation has.
+     *
+     * @param states their states as the table has them, which rows are judged on the ground of
+     */
+    void beginWith(Collection<PartitionState> states);
+
+    /**
+     * Forgets the rows of some partitions that were not committed, and their part in generations that were sealed and not
+     * committed: these hold neither rows nor states of them any more. What a commit of an unknown outcome wrote stays in the
+     * table if it landed.
+     *
+     * @param partitions the partitions
+     */
+    void forget(Set<LogPartition> partitions);
 
     /**
      * Adds rows to the open generation, and moves the live end, in one step that a query sees whole or not at all.
@@ -123,8 +147,8 @@ public interface EventStore extends AutoCloseable {
     Generation seal(Collection<PartitionState> states);
 
     /**
-     * Commits a generation: its rows, and the states given at its seal, in one atomic step. Generations are committed
-     * in the order they were sealed. Retries what can be retried; returns only when the generation is in the table.
+     * Commits a generation: its rows, and the states given at its seal, in one atomic step. One whose partitions were all
+     * forgotten is dropped. Generations are committed in the order they were sealed. Retries what can be retried; returns only when the generation is in the table.
      *
      * @param generation the generation
      * @throws io.k2data.api.FencedException if a partition was moved by another writer; nothing was committed

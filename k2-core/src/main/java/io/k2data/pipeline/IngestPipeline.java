@@ -25,6 +25,7 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.io.IOException;
 import java.time.Clock;
@@ -35,6 +36,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
@@ -47,6 +49,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -57,6 +60,12 @@ import org.slf4j.LoggerFactory;
  * Takes one topic into one table: reads, decodes, checks, judges, stores, and commits rows together with offsets. As a
  * follower it does the same but for the commit: it begins at the table's offsets, keeps what it read as live rows, and
  * drops them once a writer has committed as far. It changes nothing that others share: no table, no dead letter.
+ *
+ * <p>Which partitions it works on: all of the topic's; for a member of a group those that the group gives it, which come
+ * and go; for a follower beside such a member, the others. A partition that goes is committed first if there is time, and
+ * nothing of it is kept. One that comes is read from the table's offset on, whatever was known of it before. The same way
+ * is taken when another writer moved a partition: it is given up, with its part in what waits for its commit, and taken
+ * anew; the other partitions are not touched.
  *
  * <p>Two threads. The <em>ingest</em> thread reads the log and owns everything a record passes through; the
  * <em>committer</em> thread turns sealed generations into commits. They meet at a bounded queue: when it is full,
@@ -77,6 +86,12 @@ public final class IngestPipeline implements AutoCloseable {
     private static final int START_ATTEMPTS = 5;
     private static final int MAX_COLUMNS = 500;
     private static final Duration FOLLOW_AT_LEAST = Duration.ofSeconds(1);
+    /** How long a commit may take before what waits for it goes on without. */
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    /** The same while a group waits for us to let partitions go; shorter than any sensible rebalance. */
+    private static final Duration LEAVING_PATIENCE = Duration.ofSeconds(20);
+
+    private static final long INFORM_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Rows made visible at a time while somebody waits for them. */
     private static final int ROWS_WHILE_WAITED_FOR = 1_000;
     /** How many rows, and for how long, may be held back while nobody waits for them. */
@@ -96,6 +111,7 @@ public final class IngestPipeline implements AutoCloseable {
     private final Clock clock;
     private final Judge judge;
     private final MeterRegistry meters;
+    private final Tags tags;
     private final List<Meter> registered = new ArrayList<>();
     private final Committer committer;
     private final Thread thread;
@@ -117,8 +133,15 @@ public final class IngestPipeline implements AutoCloseable {
     private volatile boolean waitedFor;
     private volatile boolean closing;
     private volatile boolean partitionsMayHaveGrown;
+    /** What a follower leaves to the member of a group beside it. */
+    private volatile Set<LogPartition> leftToOthers = Set.of();
+
+    /** Told which partitions are ours when that changes. */
+    private volatile Consumer<Set<LogPartition>> onOwned = owned -> {};
+
     private volatile long lagRecords;
     private volatile long liveBytes;
+    private volatile Tally committedHere = Tally.ZERO;
 
     // Ingest thread only, once it runs.
     private @Nullable RowDecoder decoder;
@@ -126,7 +149,15 @@ public final class IngestPipeline implements AutoCloseable {
     private final Set<String> refusedColumns = new HashSet<>();
     private boolean full;
     private long followedNanos;
+    private Set<LogPartition> leftBefore = Set.of();
     private final Map<LogPartition, PartitionWork> work = new TreeMap<>();
+    /** What a group gave us; not used without a group. */
+    private final Set<LogPartition> owned = new TreeSet<>();
+    /** Ours, but not in {@code work} yet. */
+    private final Set<LogPartition> toTake = new TreeSet<>();
+
+    private boolean reloadNeeded;
+    private long informedNanos;
     private final List<Row> rows = new ArrayList<>();
     private final Map<LogPartition, Long> newEnds = new HashMap<>();
     private final Set<Long> days = new HashSet<>();
@@ -171,6 +202,7 @@ public final class IngestPipeline implements AutoCloseable {
         this.settings = settings;
         this.clock = clock;
         this.meters = meters;
+        this.tags = Tags.of("table", type.name(), "role", plan.role().name().toLowerCase(Locale.ROOT));
         this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::count, this::publish);
         this.committer = new Committer(
                 "k2-commit-" + type.name(), settings.pendingGenerations(), this::commitOnce, this::onCommitTrouble);
@@ -178,7 +210,7 @@ public final class IngestPipeline implements AutoCloseable {
         this.thread.setDaemon(true);
         this.commitTimer = registered(Timer.builder("k2.commit.duration")
                 .description("time from a sealed generation to its commit")
-                .tag("table", type.name())
+                .tags(tags)
                 .register(meters));
         this.fenced = counter("fenced");
         this.retried = counter("retried");
@@ -188,7 +220,7 @@ public final class IngestPipeline implements AutoCloseable {
     private Counter counter(String outcome) {
         return registered(Counter.builder("k2.commit.failures")
                 .description("commits that did not go through at once")
-                .tag("table", type.name())
+                .tags(tags)
                 .tag("outcome", outcome)
                 .register(meters));
     }
@@ -210,10 +242,10 @@ public final class IngestPipeline implements AutoCloseable {
                 "skipped", Tally::skipped,
                 "foreign", Tally::foreign);
         outcomes.forEach((outcome, value) -> registered(FunctionCounter.builder(
-                        "k2.records", this, pipeline -> value.applyAsDouble(pipeline.committedTally()))
-                .description("records by what became of them, committed; consumed is the sum of stored, duplicate,"
-                        + " rejected, deferred and lost")
-                .tag("table", type.name())
+                        "k2.records", this, pipeline -> value.applyAsDouble(pipeline.committedHere))
+                .description("records by what became of them, committed by this process; consumed is the sum of stored,"
+                        + " duplicate, rejected, deferred and lost")
+                .tags(tags)
                 .tag("outcome", outcome)
                 .register(meters)));
         Map.of(
@@ -225,22 +257,22 @@ public final class IngestPipeline implements AutoCloseable {
                         verdict,
                         registered(Counter.builder("k2.sequence.verdicts")
                                 .description("sequence numbers that were not in order")
-                                .tag("table", type.name())
+                                .tags(tags)
                                 .tag("verdict", name)
                                 .register(meters))));
         registered(Gauge.builder("k2.lag.records", this, pipeline -> pipeline.lagRecords)
                 .description("records in the log not read yet, as of the last commit")
-                .tag("table", type.name())
+                .tags(tags)
                 .register(meters));
         registered(Gauge.builder("k2.live.bytes", this, pipeline -> pipeline.liveBytes)
                 .description("memory of rows not committed yet")
                 .baseUnit("bytes")
-                .tag("table", type.name())
+                .tags(tags)
                 .register(meters));
         registered(Gauge.builder(
                         "k2.healthy", this, pipeline -> pipeline.health().status() == Health.Status.RUNNING ? 1 : 0)
                 .description("1 while reading and committing")
-                .tag("table", type.name())
+                .tags(tags)
                 .register(meters));
     }
 
@@ -272,6 +304,7 @@ public final class IngestPipeline implements AutoCloseable {
             if (!isFollower()) {
                 committer.start();
             }
+            plan.group().ifPresent(group -> log.join(group, new Ownership()));
             loadFirst();
             started = true;
         } finally {
@@ -287,6 +320,30 @@ public final class IngestPipeline implements AutoCloseable {
 
     private boolean isFollower() {
         return plan.role() == PartitionContext.Role.FOLLOWER;
+    }
+
+    private boolean isMember() {
+        return plan.group().isPresent();
+    }
+
+    /**
+     * Has somebody told which partitions the group gives us, and that nothing of them is left to be done for others.
+     * Called before {@link #start}.
+     *
+     * @param listener told by the ingest thread, with all that are ours, whenever that changed
+     */
+    public void onOwned(Consumer<Set<LogPartition>> listener) {
+        onOwned = listener;
+    }
+
+    /**
+     * Has a follower leave partitions to others: it does not read them, and shows no rows of them. Takes effect soon.
+     *
+     * @param partitions all that are to be left; replaces what was said before
+     */
+    public void leaveToOthers(Set<LogPartition> partitions) {
+        leftToOthers = Set.copyOf(partitions);
+        log.wakeup();
     }
 
     /**
@@ -397,7 +454,8 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     /**
-     * Waits until the log was read up to given offsets and what was read is visible to queries.
+     * Waits until the log was read up to given offsets and what was read is visible to queries. Where partitions come and
+     * go it does not wait for those that are not there.
      *
      * @param ends by partition, the offset after the last record waited for
      * @param deadlineNanos when to give up, by {@link System#nanoTime}
@@ -410,10 +468,12 @@ public final class IngestPipeline implements AutoCloseable {
         try {
             waiting++;
             waitedFor = true;
-            if (!liveEnds.keySet().containsAll(ends.keySet())) {
+            boolean shares = isMember() || !leftToOthers.isEmpty();
+            if (!shares && !liveEnds.keySet().containsAll(ends.keySet())) {
                 partitionsMayHaveGrown = true;
                 log.wakeup();
             }
+            long missing = shares ? Long.MAX_VALUE : -1L;
             while (true) {
                 if (stopped != null) {
                     throw stopped;
@@ -422,7 +482,7 @@ public final class IngestPipeline implements AutoCloseable {
                     throw new K2Exception.Retry("the ingest of " + type.name() + " is not running", null);
                 }
                 String behind = ends.entrySet().stream()
-                        .filter(end -> liveEnds.getOrDefault(end.getKey(), -1L) < end.getValue())
+                        .filter(end -> liveEnds.getOrDefault(end.getKey(), missing) < end.getValue())
                         .limit(8)
                         .map(end -> end.getKey() + " read to " + liveEnds.getOrDefault(end.getKey(), -1L) + " of "
                                 + end.getValue())
@@ -524,13 +584,14 @@ public final class IngestPipeline implements AutoCloseable {
         boolean reload = false;
         while (!closing) {
             try {
+                reload |= reloadNeeded;
+                reloadNeeded = false;
                 if (partitionsMayHaveGrown && !reload) {
                     LOG.atInfo().log("{}: the topic may have new partitions", type.name());
-                    seal();
-                    reload = committer.drain(Duration.ofMinutes(1));
+                    reload = settle(PATIENCE);
                 }
                 if (reload) {
-                    committer.reset();
+                    committer.withdraw();
                     load();
                     reload = false;
                     setHealth(Health.Status.RUNNING, null);
@@ -541,10 +602,8 @@ public final class IngestPipeline implements AutoCloseable {
                 stop(e);
                 return;
             } catch (FencedException e) {
-                fenced.increment();
-                LOG.atWarn()
-                        .log("{}: another writer was first; reading the table again: {}", type.name(), e.getMessage());
-                reload = true;
+                // Half-way through loading everything, that is what has to be done again.
+                reload = !giveUpFenced(e) || reload;
             } catch (ColumnsNeeded e) {
                 reload = true;
                 try {
@@ -574,8 +633,7 @@ public final class IngestPipeline implements AutoCloseable {
             throw new K2Exception.Retry(
                     type.name() + " has no column for " + needed + " yet; its writer has to add it", null);
         }
-        seal();
-        if (!committer.drain(Duration.ofMinutes(1))) {
+        if (!settle(PATIENCE)) {
             throw new K2Exception.Retry(
                     "the last commit before adding " + needed + " did not go through in time", null);
         }
@@ -595,12 +653,160 @@ public final class IngestPipeline implements AutoCloseable {
             return;
         }
         try {
-            seal();
-            if (!committer.drain(Duration.ofMinutes(1))) {
+            if (!settle(PATIENCE)) {
                 LOG.atWarn().log("{}: closed before the last commit went through", type.name());
             }
         } catch (RuntimeException e) {
             LOG.atWarn().setCause(e).log("{}: the last commit did not go through; it will be read again", type.name());
+        }
+    }
+
+    /**
+     * Commits what was read. What another writer moved meanwhile is given up on the way.
+     *
+     * @return whether it was done in time
+     */
+    private boolean settle(Duration timeout) {
+        seal();
+        if (isFollower()) {
+            return true;
+        }
+        long deadline = System.nanoTime() + timeout.toNanos();
+        while (true) {
+            try {
+                return committer.drain(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+            } catch (FencedException e) {
+                if (!giveUpFenced(e)) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** Gives up what another writer moved, to be taken anew; says no if it is the whole table that was moved. */
+    private boolean giveUpFenced(FencedException e) {
+        fenced.increment();
+        LOG.atWarn().log("{}: another writer was first; reading the table again: {}", type.name(), e.getMessage());
+        if (e.partitions().isEmpty()) {
+            return false;
+        }
+        giveUp(e.partitions());
+        e.partitions().stream()
+                .filter(partition -> !isMember() || owned.contains(partition))
+                .forEach(toTake::add);
+        return true;
+    }
+
+    /** Forgets everything about partitions, also their part in what waits for its commit. */
+    private void giveUp(Set<LogPartition> partitions) {
+        List<EventStore.Generation> waitingForCommit = isFollower() ? List.of() : committer.withdraw();
+        log.remove(partitions);
+        rows.removeIf(row -> partitions.contains(row.partition()));
+        newEnds.keySet().removeAll(partitions);
+        store.forget(partitions);
+        toTake.removeAll(partitions);
+        for (LogPartition partition : partitions) {
+            PartitionWork gone = work.remove(partition);
+            if (gone != null) {
+                gone.close();
+            }
+        }
+        lock.lock();
+        try {
+            liveEnds.keySet().removeAll(partitions);
+            committed.keySet().removeAll(partitions);
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        waitingForCommit.forEach(committer::submit);
+    }
+
+    /** Begins with partitions that came: from the table's offsets, whatever was known of them before. */
+    private void take() {
+        if (!settle(PATIENCE)) {
+            throw new K2Exception.Retry(type.name() + ": cannot take " + toTake + " before the last commit", null);
+        }
+        if (toTake.isEmpty()) {
+            return;
+        }
+        Set<LogPartition> taking = Set.copyOf(toTake);
+        Map<LogPartition, PartitionState> known = store.states(taking);
+        requireSameTopic(known.keySet(), taking);
+        Map<LogPartition, PartitionState> states = new TreeMap<>(known);
+        List<PartitionState> unknown = new ArrayList<>();
+        taking.stream()
+                .filter(partition -> !known.containsKey(partition))
+                .map(IngestPipeline::grown)
+                .forEach(unknown::add);
+        unknown.forEach(state -> states.put(state.partition(), state));
+        Map<LogPartition, LogOffset> next = new TreeMap<>();
+        for (PartitionState state : states.values()) {
+            work.put(state.partition(), open(state));
+            next.put(state.partition(), state.next());
+        }
+        store.beginWith(states.values());
+        commitStarts(unknown);
+        log.add(next);
+        toTake.removeAll(taking);
+        lock.lock();
+        try {
+            committed.putAll(states);
+            next.forEach((partition, offset) -> liveEnds.put(partition, offset.offset()));
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        LOG.atInfo().log("{}: took {}", type.name(), next);
+    }
+
+    /** A partition that a known topic grew has never been read: it starts at 0, whatever the log still has. */
+    private static PartitionState grown(LogPartition partition) {
+        return new PartitionState(partition, 0, LogOffset.of(0), Tally.ZERO);
+    }
+
+    /** The first commit fixes where a partition began; until it stands there is no seam to query across. */
+    private void commitStarts(List<PartitionState> states) {
+        if (states.isEmpty() || isFollower()) {
+            return;
+        }
+        committer.submit(store.seal(states));
+        if (!committer.drain(PATIENCE)) {
+            throw new K2Exception.Retry("the start offsets of " + type.name() + " were not committed in time", null);
+        }
+    }
+
+    /** What the group says, within polls. */
+    private final class Ownership implements EventLog.Ownership {
+        @Override
+        public void gained(Set<LogPartition> partitions) {
+            LOG.atInfo().log("{}: the group gave us {}", type.name(), partitions);
+            owned.addAll(partitions);
+            toTake.addAll(partitions);
+            onOwned.accept(Set.copyOf(owned));
+        }
+
+        @Override
+        public void leaving(Set<LogPartition> partitions) {
+            LOG.atInfo().log("{}: the group takes {} away", type.name(), partitions);
+            try {
+                if (!closing && !settle(LEAVING_PATIENCE)) {
+                    LOG.atWarn().log("{}: {} go before their last commit; it is read again", type.name(), partitions);
+                }
+            } catch (RuntimeException e) {
+                LOG.atWarn().setCause(e).log("{}: {} go without a last commit", type.name(), partitions);
+                reloadNeeded = true;
+            }
+            lost(partitions);
+        }
+
+        @Override
+        public void lost(Set<LogPartition> partitions) {
+            owned.removeAll(partitions);
+            if (!closing) {
+                giveUp(partitions);
+            }
+            onOwned.accept(Set.copyOf(owned));
         }
     }
 
@@ -650,7 +856,7 @@ public final class IngestPipeline implements AutoCloseable {
                 if (attempt == START_ATTEMPTS) {
                     throw e;
                 }
-                committer.reset();
+                committer.withdraw();
             }
         }
     }
@@ -665,16 +871,24 @@ public final class IngestPipeline implements AutoCloseable {
                     "table " + type.name() + " holds no offsets yet: a follower begins where a writer began; start one",
                     null);
         }
-        // A partition that a known topic grew has never been read: it starts at 0, whatever the log still has.
         Map<LogPartition, Long> starts = states.isEmpty() ? starts(bounds) : Map.of();
-        Map<LogPartition, PartitionState> all = new TreeMap<>(states);
+        Map<LogPartition, PartitionState> all = new TreeMap<>();
         List<PartitionState> unknown = new ArrayList<>();
         bounds.keySet().forEach(partition -> {
-            if (!states.containsKey(partition)) {
-                long start = starts.getOrDefault(partition, 0L);
-                PartitionState fresh = new PartitionState(partition, start, LogOffset.of(start), Tally.ZERO);
-                unknown.add(fresh);
-                all.put(partition, fresh);
+            PartitionState state = states.get(partition);
+            if (state == null) {
+                Long start = starts.get(partition);
+                state = start == null
+                        ? grown(partition)
+                        : new PartitionState(partition, start, LogOffset.of(start), Tally.ZERO);
+                // On a new table whoever comes first fixes the starts of all partitions, also of those that others
+                // take.
+                if (states.isEmpty() || isOurs(partition)) {
+                    unknown.add(state);
+                }
+            }
+            if (isOurs(partition)) {
+                all.put(partition, state);
             }
         });
         List<Column> columns = store.columns();
@@ -691,16 +905,9 @@ public final class IngestPipeline implements AutoCloseable {
         });
         store.begin(ends);
         clearGeneration();
-        if (!unknown.isEmpty() && !isFollower()) {
-            // The first commit fixes where the table began; until it stands there is no seam to query across.
-            EventStore.Generation beginning = store.seal(unknown);
-            committer.submit(beginning);
-            if (!committer.drain(Duration.ofMinutes(1))) {
-                throw new K2Exception.Retry(
-                        "the start offsets of " + type.name() + " were not committed in time", null);
-            }
-        }
+        commitStarts(unknown);
         log.assign(next);
+        toTake.clear();
         lock.lock();
         try {
             committed.clear();
@@ -713,6 +920,10 @@ public final class IngestPipeline implements AutoCloseable {
         }
         partitionsMayHaveGrown = false;
         full = false;
+    }
+
+    private boolean isOurs(LogPartition partition) {
+        return isMember() ? owned.contains(partition) : !leftToOthers.contains(partition);
     }
 
     /** Where a new table begins, by partition. */
@@ -824,7 +1035,7 @@ public final class IngestPipeline implements AutoCloseable {
             question.run();
         }
         if (store.outdated()) {
-            throw new FencedException(type.name() + ": dead letters were repaired by a commit of their own", null);
+            throw new FencedException(type.name() + ": dead letters were repaired by a commit of their own", Set.of());
         }
         if (isFollower()) {
             follow();
@@ -832,6 +1043,15 @@ public final class IngestPipeline implements AutoCloseable {
                 pause(POLL.toMillis());
                 return;
             }
+        }
+        if (!toTake.isEmpty()) {
+            take();
+        }
+        inform();
+        if (work.isEmpty() && !isMember()) {
+            // All partitions are left to others; there is nothing that a poll would wait for.
+            pause(POLL.toMillis());
+            return;
         }
         LogBatch batch = log.poll(newEnds.isEmpty() ? POLL : POLL_WHILE_HOLDING);
         if (batch.next().isEmpty()) {
@@ -844,16 +1064,44 @@ public final class IngestPipeline implements AutoCloseable {
         }
     }
 
+    /** Tells the group now and then how far its partitions were taken. */
+    private void inform() {
+        long now = System.nanoTime();
+        if (!isMember() || now - informedNanos < INFORM_NANOS) {
+            return;
+        }
+        informedNanos = now;
+        Map<LogPartition, LogOffset> next = new HashMap<>();
+        lock.lock();
+        try {
+            committed.forEach((partition, state) -> next.put(partition, state.next()));
+        } finally {
+            lock.unlock();
+        }
+        log.inform(next);
+    }
+
     /** Looks how far the writer has come, and drops live rows that the table holds by now. */
     private void follow() {
         long now = System.nanoTime();
-        if (followedNanos != 0 && now - followedNanos < followInterval().toNanos()) {
+        Set<LogPartition> left = leftToOthers;
+        if (left.equals(leftBefore)
+                && followedNanos != 0
+                && now - followedNanos < followInterval().toNanos()) {
             return;
         }
         followedNanos = now;
-        Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
-        Map<LogPartition, PartitionState> states = store.follow();
+        leftBefore = left;
+        Map<LogPartition, EventLog.Bounds> bounds = new TreeMap<>(log.bounds());
+        Map<LogPartition, PartitionState> states = new TreeMap<>(store.follow());
         requireSameTopic(states.keySet(), bounds.keySet());
+        bounds.keySet().removeAll(left);
+        states.keySet().retainAll(bounds.keySet());
+        Set<LogPartition> gone = new TreeSet<>(work.keySet());
+        gone.retainAll(left);
+        if (!gone.isEmpty()) {
+            giveUp(gone);
+        }
         liveBytes = store.liveBytes();
         boolean wasFull = full;
         full = liveBytes >= settings.memoryBytes();
@@ -863,9 +1111,9 @@ public final class IngestPipeline implements AutoCloseable {
             // The table may reach further than what was read here: that is answered from history.
             states.forEach((partition, state) -> liveEnds.computeIfPresent(
                     partition, (known, end) -> Math.max(end, state.next().offset())));
-            if (!liveEnds.keySet().containsAll(bounds.keySet())) {
-                partitionsMayHaveGrown = true;
-            }
+            bounds.keySet().stream()
+                    .filter(partition -> !liveEnds.containsKey(partition))
+                    .forEach(toTake::add);
             noteLag(bounds);
             if (full) {
                 health = new Health(
@@ -1105,8 +1353,12 @@ public final class IngestPipeline implements AutoCloseable {
         commitTimer.record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
         lock.lock();
         try {
-            generation.states().forEach(state -> committed.put(state.partition(), state));
-            if (!liveEnds.isEmpty() && !liveEnds.keySet().containsAll(bounds.keySet())) {
+            for (PartitionState state : generation.states()) {
+                PartitionState before = committed.put(state.partition(), state);
+                Tally counted = before == null ? Tally.ZERO : before.tally();
+                committedHere = committedHere.plus(state.tally()).minus(counted);
+            }
+            if (!isMember() && !liveEnds.isEmpty() && !liveEnds.keySet().containsAll(bounds.keySet())) {
                 partitionsMayHaveGrown = true;
             }
             noteLag(bounds);
@@ -1121,6 +1373,7 @@ public final class IngestPipeline implements AutoCloseable {
     /** The caller holds the lock. */
     private void noteLag(Map<LogPartition, EventLog.Bounds> bounds) {
         lagRecords = bounds.entrySet().stream()
+                .filter(entry -> liveEnds.containsKey(entry.getKey()))
                 .mapToLong(
                         entry -> Math.max(0, entry.getValue().stableEnd() - liveEnds.getOrDefault(entry.getKey(), 0L)))
                 .sum();

@@ -6,6 +6,7 @@ import io.k2data.api.event.EventType;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
@@ -16,9 +17,14 @@ import java.util.function.Predicate;
  * @param unknownFields what becomes of fields without a column
  * @param select says which records hold events of the ingest's type; the others are counted as foreign. Called by the
  *     ingest thread; if it throws, the record goes to the dead letters
+ * @param group the group of writers that the topic's partitions are divided among; empty for a writer that takes all
  */
 public record IngestPlan(
-        Role role, StartPosition start, UnknownFields unknownFields, Predicate<? super LogRecord> select) {
+        Role role,
+        StartPosition start,
+        UnknownFields unknownFields,
+        Predicate<? super LogRecord> select,
+        Optional<String> group) {
     /** The header that names a record's event type on a topic that mixes them. */
     public static final String TYPE_HEADER = "k2.type";
 
@@ -28,6 +34,10 @@ public record IngestPlan(
         Objects.requireNonNull(start, "start");
         Objects.requireNonNull(unknownFields, "unknownFields");
         Objects.requireNonNull(select, "select");
+        if (group.isPresent() && (group.get().isBlank() || role == Role.FOLLOWER)) {
+            throw new IllegalArgumentException(
+                    role == Role.FOLLOWER ? "a follower joins no group" : "a group's id is not blank");
+        }
     }
 
     /**
@@ -38,7 +48,8 @@ public record IngestPlan(
      * @return the plan
      */
     public static IngestPlan writing(EventType<?> type) {
-        return new IngestPlan(Role.WRITER, StartPosition.earliest(), UnknownFields.REJECT, byHeader(type.name()));
+        return new IngestPlan(
+                Role.WRITER, StartPosition.earliest(), UnknownFields.REJECT, byHeader(type.name()), Optional.empty());
     }
 
     private static Predicate<LogRecord> byHeader(String type) {
@@ -54,13 +65,14 @@ public record IngestPlan(
     }
 
     /**
-     * Returns the plan with another role.
+     * Returns the plan with another role; a follower's has no group.
      *
      * @param newRole the role
      * @return the plan
      */
     public IngestPlan role(Role newRole) {
-        return new IngestPlan(newRole, start, unknownFields, select);
+        return new IngestPlan(
+                newRole, start, unknownFields, select, newRole == Role.FOLLOWER ? Optional.empty() : group);
     }
 
     /**
@@ -70,7 +82,7 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan start(StartPosition newStart) {
-        return new IngestPlan(role, newStart, unknownFields, select);
+        return new IngestPlan(role, newStart, unknownFields, select, group);
     }
 
     /**
@@ -80,7 +92,7 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan unknownFields(UnknownFields newUnknownFields) {
-        return new IngestPlan(role, start, newUnknownFields, select);
+        return new IngestPlan(role, start, newUnknownFields, select, group);
     }
 
     /**
@@ -90,6 +102,16 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan select(Predicate<? super LogRecord> newSelect) {
-        return new IngestPlan(role, start, unknownFields, newSelect);
+        return new IngestPlan(role, start, unknownFields, newSelect, group);
+    }
+
+    /**
+     * Returns the plan for a member of a group.
+     *
+     * @param newGroup the group's id
+     * @return the plan
+     */
+    public IngestPlan group(String newGroup) {
+        return new IngestPlan(role, start, unknownFields, select, Optional.of(newGroup));
     }
 }

@@ -56,6 +56,24 @@ public record PipelineSettings(
         }
     }
 
+    /**
+     * Returns the settings with another memory bound.
+     *
+     * @param bytes the bound, 1 MiB or more
+     * @return the settings
+     */
+    public PipelineSettings memoryBytes(long bytes) {
+        return new PipelineSettings(
+                commitInterval,
+                generationBytes,
+                generationRows,
+                bytes,
+                pendingGenerations,
+                daysPerCommit,
+                eventTimeBehind,
+                eventTimeAhead);
+    }
+
     private static void range(List<String> problems, String key, long value, long from, long to) {
         if (value < from || value > to) {
             problems.add(key + ": " + value + ", expected " + from + " to " + to);

@@ -45,6 +45,24 @@ public record Tally(
     }
 
     /**
+     * Takes one tally from another.
+     *
+     * @param earlier what is taken away; an earlier one of the same partitions
+     * @return the differences
+     */
+    public Tally minus(Tally earlier) {
+        return new Tally(
+                consumed - earlier.consumed,
+                stored - earlier.stored,
+                duplicate - earlier.duplicate,
+                rejected - earlier.rejected,
+                deferred - earlier.deferred,
+                lost - earlier.lost,
+                skipped - earlier.skipped,
+                foreign - earlier.foreign);
+    }
+
+    /**
      * Returns the tally after dead letters were repaired and stored.
      *
      * @param records how many

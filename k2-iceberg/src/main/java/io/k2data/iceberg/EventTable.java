@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.BaseTable;
 import org.apache.iceberg.DataFile;
@@ -264,18 +265,21 @@ final class EventTable {
         if (landed(commitId, properties, next)) {
             throw new AlreadyLanded();
         }
+        Map<LogPartition, String> moved = new TreeMap<>();
         for (PartitionState state : next) {
             StoredState old = expected.get(state.partition());
             String found = properties.get(StoredState.key(state.partition()));
             if (old == null ? found != null : !old.text().equals(found)) {
-                throw new FencedException(
-                        name() + ": " + state.partition() + " was moved by another writer: expected "
-                                + (old == null ? "no state" : old.text()) + ", found " + found,
-                        null);
-            }
-            if (old != null) {
+                moved.put(
+                        state.partition(),
+                        state.partition() + " was moved by another writer: expected "
+                                + (old == null ? "no state" : old.text()) + ", found " + found);
+            } else if (old != null) {
                 old.checkLineage(name(), ancestors);
             }
+        }
+        if (!moved.isEmpty()) {
+            throw new FencedException(name() + ": " + String.join("; ", moved.values()), moved.keySet());
         }
     }
 

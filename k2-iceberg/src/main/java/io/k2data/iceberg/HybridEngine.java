@@ -136,8 +136,9 @@ public final class HybridEngine implements AutoCloseable {
      * Opens the store of an event type. Views from now on have a relation for it. For a writer the table is made if there
      * is none, and gets the columns that it lacks; for a follower it must be there.
      *
-     * @param type the event type; one store each
-     * @param role what the store is for
+     * @param type the event type
+     * @param role what the store is for; one store each, and where a table has both, views show the writer's partitions from
+     *     its store and the others from the follower's
      * @return the store; the caller closes it
      * @throws K2Exception.Retry if the catalog cannot be reached, or there is nothing to follow yet
      * @throws K2Exception.Stop if the table cannot hold the event type
@@ -147,8 +148,8 @@ public final class HybridEngine implements AutoCloseable {
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
         try {
-            if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()))) {
-                throw new IllegalArgumentException("there is a store of " + type.name() + " already");
+            if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
+                throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
             IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading);
             stores.add(store);
@@ -242,8 +243,23 @@ public final class HybridEngine implements AutoCloseable {
         try {
             Sql.run(connection, "BEGIN");
             for (IcebergEventStore store : stores) {
-                if (tables.isEmpty() || tables.contains(store.type().name())) {
+                if (store.role() == Role.WRITER && isShown(store, tables)) {
                     pins.put(store, store.pin(connection));
+                }
+            }
+            for (IcebergEventStore store : stores) {
+                if (store.role() == Role.FOLLOWER && isShown(store, tables)) {
+                    IcebergEventStore.Pin followed = store.pin(connection);
+                    IcebergEventStore writer = pins.keySet().stream()
+                            .filter(other ->
+                                    other.type().name().equals(store.type().name()))
+                            .findFirst()
+                            .orElse(null);
+                    if (writer == null) {
+                        pins.put(store, followed);
+                    } else {
+                        pins.computeIfPresent(writer, (same, written) -> written.beside(followed));
+                    }
                 }
             }
         } finally {
@@ -262,6 +278,10 @@ public final class HybridEngine implements AutoCloseable {
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
         return new PinnedView(connection, new Cut(cuts), viewMaxAge, held);
+    }
+
+    private static boolean isShown(IcebergEventStore store, Set<String> tables) {
+        return tables.isEmpty() || tables.contains(store.type().name());
     }
 
     Spool spool() {

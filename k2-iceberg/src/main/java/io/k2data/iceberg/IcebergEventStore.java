@@ -91,6 +91,10 @@ final class IcebergEventStore implements EventStore {
         return type;
     }
 
+    Role role() {
+        return role;
+    }
+
     @Override
     public Map<LogPartition, PartitionState> load() {
         TableMetadata metadata = table.refresh();
@@ -99,6 +103,15 @@ final class IcebergEventStore implements EventStore {
         layout = TableLayout.of(type, metadata.schema());
         files = new DataFileWriter(table.table(), layout, engine.spool());
         return states(stored);
+    }
+
+    @Override
+    public Map<LogPartition, PartitionState> states(Set<LogPartition> partitions) {
+        Map<LogPartition, StoredState> read = new HashMap<>(table.states(table.refresh()));
+        read.keySet().retainAll(partitions);
+        stored.keySet().removeAll(partitions);
+        stored.putAll(read);
+        return states(read);
     }
 
     private static Map<LogPartition, PartitionState> states(Map<LogPartition, StoredState> from) {
@@ -172,6 +185,34 @@ final class IcebergEventStore implements EventStore {
         });
     }
 
+    @Override
+    public void beginWith(Collection<PartitionState> states) {
+        Map<LogPartition, Long> from = new HashMap<>();
+        Map<Integer, Long> judgedWith = new HashMap<>(repairs);
+        states.forEach(state -> {
+            from.put(state.partition(), state.next().offset());
+            judgedWith.put(state.partition().partition(), state.repairs());
+        });
+        engine.locked(() -> {
+            open().beginWith(writer, from);
+            repairs = judgedWith;
+        });
+    }
+
+    @Override
+    public void forget(Set<LogPartition> partitions) {
+        Map<Integer, Long> judgedWith = new HashMap<>(repairs);
+        partitions.forEach(partition -> judgedWith.remove(partition.partition()));
+        engine.locked(() -> {
+            // A transaction that failed half-way is still open.
+            engine.rollback(writer);
+            for (Segment segment : segments) {
+                segment.forget(writer, partitions);
+            }
+            repairs = judgedWith;
+        });
+    }
+
     private void dropSegments() throws SQLException {
         // A transaction that failed half-way is still open on the writer's connection.
         engine.rollback(writer);
@@ -226,6 +267,10 @@ final class IcebergEventStore implements EventStore {
     public void commit(Generation generation) {
         requireWriter();
         Segment segment = (Segment) generation;
+        if (segment.states().isEmpty()) {
+            drop(segment);
+            return;
+        }
         List<org.apache.iceberg.DataFile> dataFiles;
         try {
             dataFiles = segment.files(sealer, files);
@@ -233,13 +278,17 @@ final class IcebergEventStore implements EventStore {
             throw Sql.failed("writing Parquet of " + type.name(), e);
         }
         stored.putAll(table.commit(segment.commitId(), dataFiles, stored, segment.states()));
+        drop(segment);
+        if (++commits % COMMITS_PER_EXPIRY == 0) {
+            table.expireSnapshots();
+        }
+    }
+
+    private void drop(Segment segment) {
         engine.locked(() -> {
             segments.remove(segment);
             segment.drop(sealer);
         });
-        if (++commits % COMMITS_PER_EXPIRY == 0) {
-            table.expireSnapshots();
-        }
     }
 
     @Override
@@ -352,11 +401,11 @@ final class IcebergEventStore implements EventStore {
      * it asks.
      */
     Pin pin(Connection connection) throws SQLException {
-        List<String> relations = new ArrayList<>();
+        List<Seam.Live> live = new ArrayList<>();
         Map<Integer, Long> starts = new TreeMap<>();
         Map<Integer, Long> ends = new TreeMap<>();
         for (Segment segment : segments) {
-            relations.add(segment.rowRelation());
+            live.add(new Seam.Live(segment.rowRelation(), segmentLayout.columnNames(), Set.of()));
             try (Statement statement = connection.createStatement();
                     ResultSet result = statement.executeQuery("select kafka_partition, min(next_offset),"
                             + " max(next_offset) from " + segment.progressRelation() + " group by kafka_partition")) {
@@ -366,7 +415,7 @@ final class IcebergEventStore implements EventStore {
                 }
             }
         }
-        return new Pin(segmentLayout, repairs, relations, starts, ends);
+        return new Pin(segmentLayout, repairs, live, starts, ends);
     }
 
     /**
@@ -433,7 +482,7 @@ final class IcebergEventStore implements EventStore {
             return new Resolved(
                     snapshot == null ? null : snapshot.snapshotId(),
                     cut,
-                    Seam.union(history, pin.layout(), pin.relations(), tableOffsets),
+                    Seam.union(history, pin.layout(), pin.live(), tableOffsets),
                     local);
         } catch (RuntimeException e) {
             local.close();
@@ -470,16 +519,36 @@ final class IcebergEventStore implements EventStore {
      *
      * @param layout the columns of its rows
      * @param repairs by partition number, how many repairs its rows were judged with
-     * @param relations the segments' row tables, quoted
+     * @param live the segments
      * @param starts by partition, where live rows begin
      * @param ends by partition, the next offset after those read
      */
     record Pin(
             TableLayout layout,
             Map<Integer, Long> repairs,
-            List<String> relations,
+            List<Seam.Live> live,
             Map<Integer, Long> starts,
-            Map<Integer, Long> ends) {}
+            Map<Integer, Long> ends) {
+        /**
+         * Puts what a follower has beside what a writer has of the same table. A partition on its way from one to the other
+         * may be with both: the writer's rows count, as they are judged from the table's offset on like the follower's.
+         */
+        Pin beside(Pin follower) {
+            Set<Integer> ours = starts.keySet();
+            List<Seam.Live> both = new ArrayList<>(live);
+            follower.live.forEach(each -> both.add(each.without(ours)));
+            Map<Integer, Long> allRepairs = new HashMap<>(follower.repairs);
+            allRepairs.putAll(repairs);
+            Map<Integer, Long> allStarts = new TreeMap<>(follower.starts);
+            allStarts.putAll(starts);
+            Map<Integer, Long> allEnds = new TreeMap<>(follower.ends);
+            allEnds.putAll(ends);
+            // Columns are only ever added.
+            TableLayout wider =
+                    follower.layout.columnNames().size() > layout.columnNames().size() ? follower.layout : layout;
+            return new Pin(wider, allRepairs, both, allStarts, allEnds);
+        }
+    }
 
     /**
      * A pinned live side with the history under it. It holds the files that history is read from.

@@ -2,6 +2,7 @@ package io.k2data.iceberg;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -12,28 +13,50 @@ final class Seam {
     private Seam() {}
 
     /**
+     * Live rows.
+     *
+     * @param relation a segment's row table, quoted
+     * @param columns its columns
+     * @param without partitions whose rows in it do not count
+     */
+    record Live(String relation, List<String> columns, Set<Integer> without) {
+        Live without(Set<Integer> partitions) {
+            return new Live(relation, columns, Set.copyOf(partitions));
+        }
+    }
+
+    /**
      * Puts live rows on top of history.
      *
      * @param history a query for the snapshot's rows
      * @param layout the columns
-     * @param segments the segments' row tables, quoted
+     * @param segments the live rows
      * @param tableOffsets by partition, the next offset after those in the snapshot
      * @return a query for all rows
      */
-    static String union(String history, TableLayout layout, List<String> segments, Map<Integer, Long> tableOffsets) {
+    static String union(String history, TableLayout layout, List<Live> segments, Map<Integer, Long> tableOffsets) {
         StringBuilder sql = new StringBuilder(history);
         if (!tableOffsets.isEmpty()) {
-            String columns = Sql.names(layout.columnNames());
             String notInHistory = tableOffsets.entrySet().stream()
                     .map(entry -> "when " + entry.getKey() + " then " + entry.getValue())
                     .collect(Collectors.joining(" ", "kafka_offset >= case kafka_partition ", " end"));
-            for (String segment : segments) {
+            for (Live segment : segments) {
                 sql.append(" union all select ")
-                        .append(columns)
+                        .append(layout.columns().stream()
+                                .map(column -> (segment.columns().contains(column.name())
+                                                ? ""
+                                                : "null::" + TableLayout.duckType(column.type()) + " as ")
+                                        + Sql.name(column.name()))
+                                .collect(Collectors.joining(", ")))
                         .append(" from ")
-                        .append(segment)
+                        .append(segment.relation())
                         .append(" where ")
                         .append(notInHistory);
+                if (!segment.without().isEmpty()) {
+                    sql.append(segment.without().stream()
+                            .map(String::valueOf)
+                            .collect(Collectors.joining(", ", " and kafka_partition not in (", ")")));
+                }
             }
         }
         return sql.toString();

@@ -15,6 +15,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Collectors;
@@ -45,7 +46,7 @@ final class Segment implements EventStore.Generation {
     private @Nullable DuckDBAppender appender;
     private @Nullable Thread appending;
     private boolean sealed;
-    private Collection<PartitionState> states = List.of();
+    private volatile Collection<PartitionState> states = List.of();
     private @Nullable List<DataFile> files;
 
     private Segment(TableLayout layout, String rowTable, String progressTable) {
@@ -251,6 +252,30 @@ final class Segment implements EventStore.Generation {
             files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, rowRelation(), rows());
         }
         return files;
+    }
+
+    /** Forgets the rows, progress and states of partitions. Nobody may be writing the segment's files. */
+    void forget(DuckDBConnection connection, Set<LogPartition> partitions) throws SQLException {
+        String numbers = partitions.stream()
+                .map(partition -> String.valueOf(partition.partition()))
+                .collect(Collectors.joining(", ", " where kafka_partition in (", ")"));
+        Sql.run(connection, "BEGIN");
+        Sql.run(connection, "delete from " + rowRelation() + numbers);
+        Sql.run(connection, "delete from " + progressRelation() + numbers);
+        Sql.run(connection, "COMMIT");
+        // What was written already stays where it is: the attempt it was for may have landed.
+        if (rowsByPartition.keySet().removeAll(partitions)) {
+            files = null;
+        }
+        liveEnds.keySet().removeAll(partitions);
+        states = states.stream()
+                .filter(state -> !partitions.contains(state.partition()))
+                .toList();
+    }
+
+    /** Notes where further partitions begin. */
+    void beginWith(DuckDBConnection connection, Map<LogPartition, Long> from) throws SQLException {
+        moveEnds(connection, from);
     }
 
     void drop(Connection connection) throws SQLException {

@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerInterceptor;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.common.IsolationLevel;
@@ -160,6 +161,26 @@ final class ClientSettings {
         // A partition whose buffer ran dry waits for the fetch under way to its broker, and that one waits this long
         // where its own partitions are quiet. So it bounds how stale a busy partition beside quiet ones gets.
         all.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+        all.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        all.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+        // It reads by assignment. Where there is a group, another client is its member.
+        all.remove(ConsumerConfig.GROUP_ID_CONFIG);
+        all.remove(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG);
+        return all;
+    }
+
+    /** The settings of a group's member, which fetches nothing. */
+    Map<String, Object> member(String group) {
+        Map<String, Object> all = of(ConsumerConfig.configNames(), null);
+        all.put(ConsumerConfig.GROUP_ID_CONFIG, group);
+        all.putIfAbsent(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        Object protocol = all.getOrDefault(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
+        if (protocol.toString().equalsIgnoreCase("classic")) {
+            // Only what moves is taken away.
+            all.putIfAbsent(
+                    ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+                    List.of(CooperativeStickyAssignor.class.getName()));
+        }
         all.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         all.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
         return all;

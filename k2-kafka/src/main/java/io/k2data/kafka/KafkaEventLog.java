@@ -38,15 +38,16 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One topic of a Kafka cluster as an event log. It reads by assignment and from the offsets it is given; it knows no
- * consumer group and commits nothing to Kafka.
+ * One topic of a Kafka cluster as an event log. It reads by assignment and from the offsets it is given. A consumer group
+ * only says which partitions are ours, see {@link #join}.
  *
  * <p>Three clients: a consumer for the ingest thread, an admin client for whoever asks for {@link #bounds}, and, from
- * the first dead letter on, an idempotent producer. The user's client settings go to each of them as far as it knows
+ * the first dead letter on, an idempotent producer; a fourth for a member of a group. The user's client settings go to each of them as far as it knows
  * them, and those that no client knows to all of them; {@link #OWNED_SETTINGS} are refused. Where the user sets
  * nothing, K2 reads {@code isolation.level=read_committed} and in large batches ({@code max.poll.records=10000},
  * {@code max.partition.fetch.bytes=4194304}, {@code fetch.max.wait.ms=100}).
@@ -72,6 +73,7 @@ public final class KafkaEventLog implements EventLog {
     private static final Logger LOG = LoggerFactory.getLogger(KafkaEventLog.class);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
 
+    private final ClientSettings settings;
     private final String topic;
     private final Failures failures;
     private final TopicQuestions questions;
@@ -85,6 +87,8 @@ public final class KafkaEventLog implements EventLog {
 
     // Guarded by consuming.
     private final Map<TopicPartition, LogPartition> assigned = new HashMap<>();
+    private @Nullable GroupMember member;
+
     private boolean consumerClosed;
 
     private KafkaEventLog(
@@ -93,6 +97,7 @@ public final class KafkaEventLog implements EventLog {
             String topic,
             Admin admin,
             KafkaConsumer<byte[], byte[]> consumer) {
+        this.settings = settings;
         this.topic = topic;
         this.failures = failures;
         this.admin = admin;
@@ -171,32 +176,112 @@ public final class KafkaEventLog implements EventLog {
      */
     @Override
     public void assign(Map<LogPartition, LogOffset> next) {
-        if (next.isEmpty()) {
-            throw new IllegalArgumentException("there is no partition to read");
-        }
         enter();
         try {
-            // Asked of the admin client: the consumer's own questions could be cut short by a wakeup.
-            questions.requireCurrent(next.keySet());
-            Map<TopicPartition, LogPartition> partitions = new HashMap<>();
-            Map<TopicPartition, Long> positions = new HashMap<>();
-            next.forEach((partition, from) -> {
-                TopicPartition name = new TopicPartition(topic, partition.partition());
-                partitions.put(name, partition);
-                positions.put(name, from.offset());
-            });
-            String lost = questions.lostRanges(positions);
-            if (!lost.isEmpty()) {
-                throw new LostRangeException(lost, null);
-            }
+            requireReadable(next);
             assigned.clear();
-            assigned.putAll(partitions);
-            consumer.assign(partitions.keySet());
-            next.forEach((partition, from) -> consumer.seek(
-                    new TopicPartition(topic, partition.partition()),
-                    new OffsetAndMetadata(from.offset(), epoch(from.leaderEpoch()), "")));
+            read(next);
         } catch (KafkaException e) {
             throw failures.of("cannot begin to read " + topic, e);
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Blocks for the network, as long as {@link #bounds} does.
+     *
+     * @throws LostRangeException if the log does not hold what was asked for; it names every such partition
+     * @throws io.k2data.api.TopicRecreatedException if the partitions are not those of the topic as it is now
+     */
+    @Override
+    public void add(Map<LogPartition, LogOffset> next) {
+        enter();
+        try {
+            requireReadable(next);
+            read(next);
+        } catch (KafkaException e) {
+            throw failures.of("cannot begin to read " + topic, e);
+        } finally {
+            leave();
+        }
+    }
+
+    @Override
+    public void remove(Set<LogPartition> partitions) {
+        enter();
+        try {
+            assigned.values().removeAll(partitions);
+            consumer.assign(assigned.keySet());
+        } catch (KafkaException e) {
+            throw failures.of("cannot leave partitions of " + topic, e);
+        } finally {
+            leave();
+        }
+    }
+
+    private void requireReadable(Map<LogPartition, LogOffset> next) {
+        if (next.isEmpty()) {
+            return;
+        }
+        // Asked of the admin client: the consumer's own questions could be cut short by a wakeup.
+        questions.requireCurrent(next.keySet());
+        Map<TopicPartition, Long> positions = new HashMap<>();
+        next.forEach((partition, from) -> positions.put(name(partition), from.offset()));
+        String lost = questions.lostRanges(positions);
+        if (!lost.isEmpty()) {
+            throw new LostRangeException(lost, null);
+        }
+    }
+
+    /** What is assigned already and not given anew goes on where it is. */
+    private void read(Map<LogPartition, LogOffset> next) {
+        next.keySet().forEach(partition -> assigned.put(name(partition), partition));
+        consumer.assign(assigned.keySet());
+        next.forEach((partition, from) ->
+                consumer.seek(name(partition), new OffsetAndMetadata(from.offset(), epoch(from.leaderEpoch()), "")));
+    }
+
+    private TopicPartition name(LogPartition partition) {
+        return new TopicPartition(topic, partition.partition());
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>The group's member is a client of its own, with the settings given here and {@code group.id}; the user's
+     * {@code group.id} and {@code group.instance.id} count for it alone. Partitions are moved by the cooperative sticky
+     * assignor unless the settings say otherwise.
+     *
+     * @throws K2Exception.Stop if the client does not start with these settings
+     */
+    @Override
+    public void join(String group, Ownership ownership) {
+        enter();
+        try {
+            if (member != null) {
+                throw new IllegalStateException("a group of " + topic + " was joined before");
+            }
+            member = new GroupMember(settings, group, topic, questions, ownership);
+        } catch (KafkaException e) {
+            throw failures.ofConstruction("member of group " + group, e);
+        } finally {
+            leave();
+        }
+    }
+
+    @Override
+    public void inform(Map<LogPartition, LogOffset> next) {
+        enter();
+        try {
+            GroupMember joined = member;
+            if (joined != null) {
+                joined.inform(next);
+            }
+        } catch (KafkaException e) {
+            throw failures.of("cannot tell the group of " + topic + " its offsets", e);
         } finally {
             leave();
         }
@@ -215,6 +300,10 @@ public final class KafkaEventLog implements EventLog {
     public LogBatch poll(Duration timeout) {
         enter();
         try {
+            GroupMember joined = member;
+            if (joined != null) {
+                joined.poll(assigned.isEmpty() ? timeout : Duration.ZERO);
+            }
             return assigned.isEmpty() ? LogBatch.EMPTY : batch(pollAwake(timeout));
         } catch (LogTruncationException e) {
             throw new LostRangeException(truncated(e), e);
@@ -226,7 +315,8 @@ public final class KafkaEventLog implements EventLog {
             throw failures.of(
                     "cannot read " + topic,
                     e,
-                    "K2 needs READ and DESCRIBE on the topic; see the settings of the Kafka clients");
+                    "K2 needs READ and DESCRIBE on the topic, and READ on the group where there is one; see the"
+                            + " settings of the Kafka clients");
         } finally {
             leave();
         }
@@ -424,6 +514,10 @@ public final class KafkaEventLog implements EventLog {
     private void closeConsumer() {
         if (!consumerClosed) {
             consumerClosed = true;
+            GroupMember joined = member;
+            if (joined != null) {
+                quietly("group's member", () -> joined.close(CLOSE_TIMEOUT));
+            }
             quietly("consumer", () -> consumer.close(CloseOptions.timeout(CLOSE_TIMEOUT)));
         }
     }

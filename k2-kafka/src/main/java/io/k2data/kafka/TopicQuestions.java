@@ -80,6 +80,11 @@ final class TopicQuestions {
         return Collections.unmodifiableMap(bounds);
     }
 
+    /** The topic's partitions as they are now. */
+    List<LogPartition> current() {
+        return partitions(describe());
+    }
+
     /** Checks that partitions are those of the topic as it is now. */
     void requireCurrent(Collection<LogPartition> partitions) {
         List<LogPartition> now = partitions(describe());

@@ -1,0 +1,189 @@
+package io.k2data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.k2data.iceberg.Warehouses;
+import io.k2data.testkit.EmbeddedKafka;
+import io.k2data.testkit.FeedTruth;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.io.CloseableIterable;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/**
+ * Compares a topic with its table by code that shares nothing with the pipeline: a plain consumer, a plain JSON parser and a
+ * plain DuckDB.
+ */
+final class TopicAndTable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private TopicAndTable() {}
+
+    /**
+     * Checks that every trade is stored once, at its first position, that Law 2 holds for every partition up to its end, and
+     * that what was rejected is in the dead letters.
+     *
+     * @param run said in failures
+     * @return what was compared, in words
+     */
+    static String check(EmbeddedKafka kafka, String topic, Path warehouse, FeedTruth truth, String run)
+            throws Exception {
+        List<ConsumerRecord<byte[], byte[]>> log = readAll(kafka, topic);
+        Map<String, String> expected = new HashMap<>();
+        Set<String> rejected = new HashSet<>();
+        long duplicates = 0;
+        for (ConsumerRecord<byte[], byte[]> record : log) {
+            String position = record.partition() + ":" + record.offset();
+            String id = idOf(record.value());
+            if (id == null) {
+                rejected.add(position);
+            } else if (expected.putIfAbsent(id, position) != null) {
+                duplicates++;
+            }
+        }
+        assertThat(expected).as("the checker agrees with the feed, %s", run).hasSize((int) truth.trades());
+        assertThat(duplicates).isEqualTo(truth.duplicates());
+
+        Table table = Warehouses.local(warehouse).loadTable(TableIdentifier.of("k2", "trades"));
+        Map<String, List<String>> found = rows(table);
+        assertThat(found.keySet()).as("trades stored, %s", run).isEqualTo(expected.keySet());
+        found.forEach((id, positions) ->
+                assertThat(positions).as("positions of %s, %s", id, run).containsExactly(expected.get(id)));
+
+        Map<String, Long> sums = new TreeMap<>();
+        Map<Integer, Long> next = new TreeMap<>();
+        for (Map.Entry<String, String> property : table.properties().entrySet()) {
+            if (property.getKey().startsWith("k2.p.")) {
+                JsonNode state = JSON.readTree(property.getValue());
+                for (String count : List.of("consumed", "stored", "duplicate", "rejected", "lost")) {
+                    sums.merge(count, state.get(count).asLong(), Long::sum);
+                }
+                assertThat(state.get("consumed").asLong())
+                        .isEqualTo(state.get("stored").asLong()
+                                + state.get("duplicate").asLong()
+                                + state.get("rejected").asLong()
+                                + state.get("deferred").asLong()
+                                + state.get("lost").asLong());
+                assertThat(state.get("next").asLong() - state.get("start").asLong())
+                        .isEqualTo(state.get("consumed").asLong()
+                                + state.get("skipped").asLong());
+                next.put(
+                        Integer.parseInt(
+                                property.getKey().substring(property.getKey().lastIndexOf('.') + 1)),
+                        state.get("next").asLong());
+            }
+        }
+        Map<Integer, Long> ends = new TreeMap<>();
+        log.forEach(record -> ends.merge(record.partition(), record.offset() + 1, Math::max));
+        assertThat(next).as(run).isEqualTo(ends);
+        assertThat(sums)
+                .containsEntry("consumed", truth.records())
+                .containsEntry("stored", truth.trades())
+                .containsEntry("duplicate", truth.duplicates())
+                .containsEntry("rejected", truth.malformedRecords())
+                .containsEntry("lost", 0L);
+        assertThat(deadLetters(kafka, topic)).as("dead letters, %s", run).isEqualTo(rejected);
+        return "records " + truth.records() + ", rows " + found.size() + ", snapshots kept "
+                + table.history().size();
+    }
+
+    /** A trade's identity; null if the value is not a trade that K2 takes. */
+    private static String idOf(byte[] value) {
+        if (value == null || value.length == 0) {
+            return null;
+        }
+        try {
+            JsonNode json = JSON.readTree(value);
+            if (!json.path("event_time").isIntegralNumber()) {
+                Instant unused = Instant.parse(json.path("event_time").textValue());
+            }
+            boolean whole = json.path("venue").isTextual()
+                    && json.path("symbol").isTextual()
+                    && json.path("trade_id").isIntegralNumber()
+                    && new BigDecimal(json.path("price").textValue()).precision() < 39
+                    && new BigDecimal(json.path("quantity").textValue()).precision() < 39
+                    && (json.path("side").isMissingNode() || json.path("side").isTextual())
+                    && (json.path("source_sequence").isMissingNode()
+                            || json.path("source_sequence").isIntegralNumber());
+            return whole
+                    ? json.get("venue").asText() + "/" + json.get("symbol").asText() + "/" + json.get("trade_id")
+                    : null;
+        } catch (IOException | RuntimeException e) {
+            return null;
+        }
+    }
+
+    private static Map<String, List<String>> rows(Table table) throws Exception {
+        List<String> files = new ArrayList<>();
+        try (CloseableIterable<FileScanTask> tasks = table.newScan().planFiles()) {
+            tasks.forEach(task -> files.add("'" + task.file().location() + "'"));
+        }
+        Map<String, List<String>> rows = new HashMap<>();
+        try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
+                Statement statement = duck.createStatement();
+                ResultSet result = statement.executeQuery(
+                        "select venue || '/' || symbol || '/' || trade_id, kafka_partition || ':' || kafka_offset"
+                                + " from read_parquet("
+                                + files.stream().collect(Collectors.joining(", ", "[", "]"))
+                                + ")")) {
+            while (result.next()) {
+                rows.computeIfAbsent(result.getString(1), id -> new ArrayList<>())
+                        .add(result.getString(2));
+            }
+        }
+        return rows;
+    }
+
+    private static Set<String> deadLetters(EmbeddedKafka kafka, String topic) {
+        return readAll(kafka, topic + ".k2-dlq").stream()
+                .map(letter -> new String(
+                                letter.headers().lastHeader("k2.partition").value(), StandardCharsets.UTF_8)
+                        + ":"
+                        + new String(letter.headers().lastHeader("k2.offset").value(), StandardCharsets.UTF_8))
+                .collect(Collectors.toSet());
+    }
+
+    private static List<ConsumerRecord<byte[], byte[]>> readAll(EmbeddedKafka kafka, String topic) {
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                Map.of(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, kafka.bootstrapServers()),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .map(info -> new TopicPartition(info.topic(), info.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            List<ConsumerRecord<byte[], byte[]>> all = new ArrayList<>();
+            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+                consumer.poll(Duration.ofMillis(200)).forEach(all::add);
+            }
+            return all;
+        }
+    }
+}
