@@ -161,6 +161,69 @@ class CommitProtocolTest {
     }
 
     @Test
+    void aFenceTakesOnePartitionAndTheRestOfTheWriterGoesOn() throws Exception {
+        try (StoreFixture one = new StoreFixture(directory).begin(P0, P1);
+                StoreFixture two = new StoreFixture(directory).begin(P0)) {
+            one.append(P0, 10);
+            one.append(P1, 5);
+            EventStore.Generation first = one.seal();
+            one.append(P0, 3);
+            one.append(P1, 2);
+            two.append(P0, 12);
+            two.store.commit(two.seal());
+            assertThatThrownBy(() -> one.store.commit(first))
+                    .isInstanceOfSatisfying(FencedException.class, fenced -> assertThat(fenced.partitions())
+                            .containsExactly(P0));
+            one.store.forget(Set.of(P0));
+            assertThat(one.positions()).hasSize(12 + 7).doesNotHaveDuplicates();
+            one.store.commit(first);
+            assertReadable(one.catalog, 12 + 5, 3);
+            one.retake(P0);
+            one.append(P0, 4);
+            one.store.commit(one.seal());
+            assertThat(one.positions()).hasSize(16 + 7).doesNotHaveDuplicates();
+            assertReadable(one.catalog, 16 + 7, 4);
+            assertThat(two.positions()).hasSize(16 + 7).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
+    void aPartitionFencedAfterACommitOfUnknownOutcomeThatLandedDoublesNothing() throws Exception {
+        Faults faults = new Faults();
+        try (StoreFixture one = new StoreFixture(directory, faults.over(Warehouses.local(warehouse()))).begin(P0, P1)) {
+            one.append(P0, 10);
+            one.append(P1, 5);
+            EventStore.Generation sealed = one.seal();
+            faults.afterCommit(() -> new CommitStateUnknownException(new RuntimeException("time-out")));
+            faults.refuseReads(1);
+            assertThatThrownBy(() -> one.store.commit(sealed)).isInstanceOf(K2Exception.Unknown.class);
+            try (StoreFixture two = new StoreFixture(directory).begin(P0)) {
+                two.append(P0, 2);
+                two.store.commit(two.seal());
+            }
+            assertThatThrownBy(() -> one.store.commit(sealed))
+                    .isInstanceOfSatisfying(FencedException.class, fenced -> assertThat(fenced.partitions())
+                            .containsExactly(P0));
+            one.store.forget(Set.of(P0));
+            one.store.commit(sealed);
+            assertThat(one.positions()).hasSize(17).doesNotHaveDuplicates();
+            assertReadable(one.catalog, 17, 3);
+        }
+    }
+
+    @Test
+    void aGenerationWhosePartitionsWereAllForgottenIsNotCommitted() throws Exception {
+        try (StoreFixture one = new StoreFixture(directory).begin(P0)) {
+            one.append(P0, 10);
+            EventStore.Generation sealed = one.seal();
+            one.store.forget(Set.of(P0));
+            one.store.commit(sealed);
+            assertThat(one.positions()).isEmpty();
+            assertReadable(one.catalog, 0, 1);
+        }
+    }
+
+    @Test
     void aWriterIsFencedInTheMiddleOfItsCommitToo() throws Exception {
         Faults faults = new Faults();
         try (StoreFixture two = new StoreFixture(directory).begin(P0);

@@ -72,6 +72,13 @@ final class StoreFixture implements AutoCloseable {
         return this;
     }
 
+    /** Begins with a partition again, at the table's offset. */
+    void retake(LogPartition partition) {
+        Map<LogPartition, PartitionState> states = store.states(Set.of(partition));
+        store.beginWith(states.values());
+        states.forEach((each, state) -> next.put(each, state.next().offset()));
+    }
+
     /** Appends rows at the partition's next offsets. */
     void append(LogPartition partition, int count) {
         List<Row> rows = new ArrayList<>();
