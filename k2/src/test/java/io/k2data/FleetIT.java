@@ -13,8 +13,10 @@ import io.k2data.testkit.FeedSimulator;
 import io.k2data.testkit.FeedTruth;
 import io.k2data.testkit.Feeds;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -206,10 +208,15 @@ class FleetIT {
     private void awaitLine(Process process, String start) throws Exception {
         BufferedReader lines =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8), 1);
-        assertThat(lines.readLine())
-                .as(() -> "the member's log is " + directory.resolve("ingest.log"))
-                .isNotNull()
-                .startsWith(start);
+        assertThat(lines.readLine()).as(this::log).isNotNull().startsWith(start);
+    }
+
+    private String log() {
+        try {
+            return "the members' log: " + Files.readString(directory.resolve("ingest.log"));
+        } catch (IOException e) {
+            return "the members left no log: " + e;
+        }
     }
 
     private static void await(java.util.function.BooleanSupplier condition) {

@@ -1,6 +1,9 @@
 package io.k2data;
 
+import io.k2data.api.Cut;
 import io.k2data.api.Freshness;
+import io.k2data.api.LogPartition;
+import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
 import java.io.File;
 import java.io.IOException;
@@ -9,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 
 /** A process that ingests until it is killed, or until its standard input ends: then it catches up, commits and leaves. */
 final class IngestProcess {
@@ -57,7 +61,20 @@ final class IngestProcess {
             ingest.start();
             System.out.println("started");
             System.in.transferTo(OutputStream.nullOutputStream());
-            k2.view(Freshness.now(Duration.ofMinutes(2))).close();
+            try (View view = k2.view(Freshness.now(Duration.ofMinutes(2)))) {
+                // Beside other members of a group, what they hold is theirs to commit.
+                Map<LogPartition, Cut.PartitionCut> held =
+                        view.cut().tables().get("trades").partitions();
+                while (!args[3].isEmpty()
+                        && held.entrySet().stream()
+                                .anyMatch(entry -> ingest.committed()
+                                                .get(entry.getKey())
+                                                .next()
+                                                .offset()
+                                        < entry.getValue().liveEnd())) {
+                    LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+                }
+            }
             ingest.close();
             System.out.println("done " + ingest.tally());
         }

@@ -3,7 +3,6 @@ package io.k2data.benchmarks;
 import com.sun.management.OperatingSystemMXBean;
 import io.k2data.Ingest;
 import io.k2data.K2;
-import io.k2data.api.Freshness;
 import io.k2data.api.event.EventTypes;
 import io.k2data.pipeline.Tally;
 import io.k2data.testkit.EmbeddedKafka;
@@ -16,6 +15,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * How many records a second does the whole pipeline take, and at what CPU? JSON trades in 8 partitions of a broker in its
@@ -24,6 +24,8 @@ import java.util.Map;
  * <p>{@code k2-benchmarks/run IngestThroughput [RECORDS [RUNS]]}
  */
 public final class IngestThroughput {
+    private static final long LOOK_NANOS = Duration.ofMillis(20).toNanos();
+
     private IngestThroughput() {}
 
     /**
@@ -59,12 +61,14 @@ public final class IngestThroughput {
                 try (K2 k2 = K2.builder()
                         .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
                         .warehouse(scratch.directory().resolve("warehouse-" + run))
+                        .commitInterval(Duration.ofSeconds(1))
                         .build()) {
                     long cpuBefore = system.getProcessCpuTime();
                     long began = System.nanoTime();
                     Ingest ingest = k2.ingest(EventTypes.TRADE, "trades").start();
-                    k2.view(Freshness.now(Duration.ofMinutes(10))).close();
-                    ingest.close();
+                    while (ingest.tally().consumed() < records) {
+                        LockSupport.parkNanos(LOOK_NANOS);
+                    }
                     double seconds = (System.nanoTime() - began) / 1e9;
                     rates[run] = records / seconds;
                     cpu[run] = (system.getProcessCpuTime() - cpuBefore) / 1e3 / records;

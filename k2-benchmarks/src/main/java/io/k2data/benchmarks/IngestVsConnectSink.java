@@ -24,8 +24,7 @@ import org.jspecify.annotations.Nullable;
  * How fast does K2 take a topic into Iceberg, and at what CPU, beside Iceberg's own Kafka Connect sink? One broker in a
  * process of its own holds JSON trades in 8 partitions; K2 and the sink, each in a new JVM, take them in turns.
  *
- * <p>The clock runs from the first records that a consumer of the sink got, for K2 earlier, from before {@code
- * Ingest.start()}, until this process sees all rows in the table through Iceberg's catalog, which it asks every 20 ms, of
+ * <p>The clock runs from the first records that a consumer of the contender got until this process sees all rows in the table through Iceberg's catalog, which it asks every 20 ms, of
  * both in the same way. Nobody is told to finish: both commit by the same interval. CPU is that of the contender's
  * process between those two moments, so without the start of its JVM; the broker's is told apart.
  *
@@ -229,7 +228,7 @@ public final class IngestVsConnectSink {
                 end = awaitRows(contender, committed);
                 first = marked(contender, FetchWatch.FIRST);
                 all = marked(contender, FetchWatch.ALL);
-                start = side == Side.SINK ? first : marked(contender, IngestVsConnectSinkK2.START);
+                start = first;
             }
             Usage used = end.since(start);
             Run run = new Run(
@@ -241,13 +240,12 @@ public final class IngestVsConnectSink {
             right &= rowsRight;
             System.err.printf(
                     Locale.ROOT,
-                    "%s %s: %.2f s (%.2f to the first records, %.2f from the last to their commit), %.0f rows/s; CPU a"
+                    "%s %s: %.2f s (%.2f from the last to their commit), %.0f rows/s; CPU a"
                             + " record %.2f us, broker %.2f us; CPU before the clock %.1f s; %d commits, %d files of"
                             + " %.1f MB; load %.1f before; rows %s%n",
                     side.title,
                     name,
                     used.nanos() / 1e9,
-                    first.since(start).nanos() / 1e9,
                     end.since(all).nanos() / 1e9,
                     run.rowsPerSecond(),
                     run.cpuMicros(),

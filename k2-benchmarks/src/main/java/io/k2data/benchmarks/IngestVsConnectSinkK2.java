@@ -9,8 +9,6 @@ import java.util.Map;
 
 /** K2's process in {@link IngestVsConnectSink}: ingests until its standard input ends. */
 final class IngestVsConnectSinkK2 {
-    static final String START = "race: start";
-
     private IngestVsConnectSinkK2() {}
 
     /** Takes the brokers, the warehouse, the commit interval in milliseconds, and whether to judge. */
@@ -23,7 +21,6 @@ final class IngestVsConnectSinkK2 {
             builder.sequenceTracker(new Unjudged.Trackers()).deduplicator(new Unjudged.Deduplicators());
         }
         try (K2 k2 = builder.build()) {
-            System.out.println(START);
             k2.ingest(EventTypes.TRADE, FetchWatch.TOPIC).start();
             while (System.in.read() >= 0) {
                 // The parent sends nothing; it closes the stream.

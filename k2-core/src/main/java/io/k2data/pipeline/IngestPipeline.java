@@ -161,6 +161,9 @@ public final class IngestPipeline implements AutoCloseable {
     private final List<Row> rows = new ArrayList<>();
     private final Map<LogPartition, Long> newEnds = new HashMap<>();
     private final Set<Long> days = new HashSet<>();
+    /** In {@code days}; most records are of the same day as the one before. */
+    private long lastDay = Long.MIN_VALUE;
+
     private long generationRows;
     private long generationBytes;
     private long generationSinceNanos;
@@ -342,7 +345,13 @@ public final class IngestPipeline implements AutoCloseable {
      * @param partitions all that are to be left; replaces what was said before
      */
     public void leaveToOthers(Set<LogPartition> partitions) {
-        leftToOthers = Set.copyOf(partitions);
+        lock.lock();
+        try {
+            leftToOthers = Set.copyOf(partitions);
+            moved.signalAll();
+        } finally {
+            lock.unlock();
+        }
         log.wakeup();
     }
 
@@ -468,12 +477,10 @@ public final class IngestPipeline implements AutoCloseable {
         try {
             waiting++;
             waitedFor = true;
-            boolean shares = isMember() || !leftToOthers.isEmpty();
-            if (!shares && !liveEnds.keySet().containsAll(ends.keySet())) {
+            if (!isMember() && leftToOthers.isEmpty() && !liveEnds.keySet().containsAll(ends.keySet())) {
                 partitionsMayHaveGrown = true;
                 log.wakeup();
             }
-            long missing = shares ? Long.MAX_VALUE : -1L;
             while (true) {
                 if (stopped != null) {
                     throw stopped;
@@ -482,10 +489,9 @@ public final class IngestPipeline implements AutoCloseable {
                     throw new K2Exception.Retry("the ingest of " + type.name() + " is not running", null);
                 }
                 String behind = ends.entrySet().stream()
-                        .filter(end -> liveEnds.getOrDefault(end.getKey(), missing) < end.getValue())
+                        .filter(end -> liveEnd(end.getKey()) < end.getValue())
                         .limit(8)
-                        .map(end -> end.getKey() + " read to " + liveEnds.getOrDefault(end.getKey(), -1L) + " of "
-                                + end.getValue())
+                        .map(end -> end.getKey() + " read to " + liveEnd(end.getKey()) + " of " + end.getValue())
                         .collect(Collectors.joining(", "));
                 if (behind.isEmpty()) {
                     return;
@@ -507,6 +513,12 @@ public final class IngestPipeline implements AutoCloseable {
             waitedFor = waiting > 0;
             lock.unlock();
         }
+    }
+
+    /** How far a partition was read; what is not ours to read counts as read. The caller holds the lock. */
+    private long liveEnd(LogPartition partition) {
+        boolean isOthers = isMember() || leftToOthers.contains(partition);
+        return liveEnds.getOrDefault(partition, isOthers ? Long.MAX_VALUE : -1L);
     }
 
     /** Throws what stopped the ingest, if something did; a view must not answer from a table it cannot trust. */
@@ -1143,7 +1155,8 @@ public final class IngestPipeline implements AutoCloseable {
         while (from < records.size()) {
             LogPartition partition = records.get(from).partition();
             int to = from + 1;
-            boolean inSteps = waitedFor;
+            // A full poll is a backlog: whoever waits has to wait for all of it, and small steps would only delay that.
+            boolean inSteps = waitedFor && records.size() < ROWS_HELD;
             while (to < records.size()
                     && records.get(to).partition().equals(partition)
                     && !(inSteps && to - from >= ROWS_WHILE_WAITED_FOR)) {
@@ -1193,9 +1206,11 @@ public final class IngestPipeline implements AutoCloseable {
                     foreign++;
                     continue;
                 }
-                long eventTime = Objects.requireNonNull(checker).check(values, record.timestampMillis());
-                Long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
-                if (days.size() >= settings.daysPerCommit() && !days.contains(day)) {
+                long eventTime = Objects.requireNonNull(decoder).checked()
+                        ? Objects.requireNonNull(checker).checkTime(values, record.timestampMillis())
+                        : Objects.requireNonNull(checker).check(values, record.timestampMillis());
+                long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
+                if (day != lastDay && days.size() >= settings.daysPerCommit() && !days.contains(day)) {
                     // All before this record goes with this generation, and this record begins the next.
                     store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected, foreign);
                     publish();
@@ -1204,7 +1219,10 @@ public final class IngestPipeline implements AutoCloseable {
                     rejected = 0;
                     foreign = 0;
                 }
-                days.add(day);
+                if (day != lastDay) {
+                    days.add(day);
+                    lastDay = day;
+                }
                 judge.add(new Row(partition, record.offset(), record.timestampMillis(), nowMicros, values));
             } catch (Rejection rejection) {
                 if (mayAdd(rejection.newColumns())) {
@@ -1330,6 +1348,7 @@ public final class IngestPipeline implements AutoCloseable {
         newEnds.clear();
         heldSinceNanos = 0;
         days.clear();
+        lastDay = Long.MIN_VALUE;
         generationRows = 0;
         generationBytes = 0;
         generationSinceNanos = 0;

@@ -8,6 +8,7 @@ import io.k2data.api.event.EventType;
 import io.k2data.api.sequence.SequenceBatch;
 import io.k2data.api.sequence.SequenceVerdict;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Judge {
     private static final int MAX_KEYS = 100_000;
+    private static final int RECENT_KEYS = 4096;
+
     private final EventStore store;
     private final long windowMillis;
     private final Consumer<SequenceVerdict> onSequence;
@@ -29,7 +32,11 @@ final class Judge {
 
     private final Map<String, Map<String, StreamKey>> keys = new HashMap<>();
     private int known;
-    private final List<Candidate> candidates = new ArrayList<>();
+    private final @Nullable StreamKey[] recent = new StreamKey[RECENT_KEYS];
+    private final List<Row> candidates = new ArrayList<>();
+    /** By candidate, where its id stands in the batch of ids; -1 for none. */
+    private int[] idOf = new int[1024];
+
     private final SequenceBatch sequences = new SequenceBatch();
     private final DedupBatch ids = new DedupBatch();
     private final int[] idIndexes;
@@ -81,11 +88,34 @@ final class Judge {
         } else if (id instanceof String text) {
             ids.add(stream, text, row.offset(), row.logTimeMillis());
         }
-        candidates.add(new Candidate(row, id == null ? -1 : ids.size() - 1));
+        if (candidates.size() == idOf.length) {
+            idOf = Arrays.copyOf(idOf, 2 * idOf.length);
+        }
+        idOf[candidates.size()] = id == null ? -1 : ids.size() - 1;
+        candidates.add(row);
     }
 
-    /** The same key for the same stream: a feed has thousands of them, and each comes thousands of times. */
+    /**
+     * The same key for the same stream: a feed has thousands of them, and each comes thousands of times. Decoders give the
+     * same text objects again, so the first look is for those.
+     */
     private StreamKey stream(String venue, String symbol) {
+        int hash = venue.hashCode() * 31 + symbol.hashCode();
+        int slot = (hash ^ (hash >>> 15)) & (RECENT_KEYS - 1);
+        StreamKey key = recent[slot];
+        if (key == null || !isOf(key, venue, symbol)) {
+            key = known(venue, symbol);
+            recent[slot] = key;
+        }
+        return key;
+    }
+
+    @SuppressWarnings("ReferenceEquality") // equal objects are found the slow way
+    private static boolean isOf(StreamKey key, String venue, String symbol) {
+        return key.symbol() == symbol && key.venue() == venue;
+    }
+
+    private StreamKey known(String venue, String symbol) {
         Map<String, StreamKey> symbols = keys.get(venue);
         StreamKey key = symbols == null ? null : symbols.get(symbol);
         if (key == null) {
@@ -123,9 +153,9 @@ final class Judge {
             }
         }
         int count = 0;
-        for (Candidate candidate : candidates) {
-            if (candidate.accepted(ids)) {
-                accepted.accept(candidate.row());
+        for (int i = 0; i < candidates.size(); i++) {
+            if (idOf[i] < 0 || !(ids.verdict(idOf[i]) instanceof DedupVerdict.Duplicate)) {
+                accepted.accept(candidates.get(i));
                 count++;
             }
         }
@@ -169,11 +199,5 @@ final class Judge {
             }
         }
         return null;
-    }
-
-    private record Candidate(Row row, int idIndex) {
-        boolean accepted(DedupBatch ids) {
-            return idIndex < 0 || !(ids.verdict(idIndex) instanceof DedupVerdict.Duplicate);
-        }
     }
 }

@@ -65,6 +65,11 @@ final class RowChecker {
             }
         }
         checkId(values);
+        return checkTime(values, logTimeMillis);
+    }
+
+    /** Checks the times of a row whose decoder checked all else, and gives the event's, epoch microseconds. */
+    long checkTime(@Nullable Object[] values, long logTimeMillis) throws Rejection {
         Long micros = (Long) values[eventTime];
         if (micros == null) {
             throw new Rejection(Reason.MISSING_FIELD, "event_time is missing");
@@ -116,6 +121,8 @@ final class RowChecker {
             return checkText(column, text);
         } else if (type instanceof ColumnType.Decimal decimal && value instanceof BigDecimal number) {
             return checkDecimal(column, decimal, number);
+        } else if (type instanceof ColumnType.Decimal decimal && value instanceof Long digits) {
+            return checkDecimal(column, decimal, BigDecimal.valueOf(digits, decimal.scale()));
         } else if (type instanceof ColumnType.Int64 && value instanceof Long) {
             return value;
         } else if (type instanceof ColumnType.Timestamp && value instanceof Long micros) {

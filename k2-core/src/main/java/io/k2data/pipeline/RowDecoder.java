@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The values stand in the order of the columns that the decoder was opened with. Their classes: {@link String} for
  * {@code Text}, {@code Choice} and {@code Json}, {@link Long} for {@code Int64}, {@link Integer} for {@code Int32},
- * {@link java.math.BigDecimal} for {@code Decimal} (of any scale that fits), {@link Long} epoch microseconds for
+ * {@link java.math.BigDecimal} for {@code Decimal} (of any scale that fits) or a {@link Long}, its digits at the column's
+ * scale, {@link Long} epoch microseconds for
  * {@code Timestamp}, {@link Boolean} for {@code Bool}, {@link Double} for {@code Float64}, {@code List<String>} without
  * nulls for {@code TextList}; null where there is no value. The pipeline checks them: what is missing, or does not fit its
  * column, is rejected there.
@@ -25,4 +26,15 @@ public interface RowDecoder {
      */
     @Nullable
     Object @Nullable [] decode(LogRecord record) throws Rejection;
+
+    /**
+     * Says whether the decoder checked the values that it gave last, while it read them: that all required ones are there,
+     * that each has its class and fits its column to the digit, that texts hold neither NUL nor half a surrogate pair, and
+     * that empty ones are null where the column needs content. The pipeline then checks no more than times.
+     *
+     * @return true if so
+     */
+    default boolean checked() {
+        return false;
+    }
 }

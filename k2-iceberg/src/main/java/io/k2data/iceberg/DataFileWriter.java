@@ -84,7 +84,10 @@ final class DataFileWriter {
         PartitionValues values = new PartitionValues(spec);
         List<DataFile> files = new ArrayList<>();
         long written = 0;
-        for (Group group : groups(connection, relation, values)) {
+        List<Group> groups = groups(connection, relation, values);
+        for (Group each : groups) {
+            // Nearly always there is one, and then there is nothing to tell apart.
+            Group group = groups.size() == 1 ? new Group("true", each.partition()) : each;
             DataFile file = writeGroup(connection, relation, spec, group);
             written += file.recordCount();
             files.add(file);

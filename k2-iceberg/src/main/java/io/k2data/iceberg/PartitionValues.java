@@ -21,10 +21,8 @@ import org.jspecify.annotations.Nullable;
 final class PartitionValues {
     private static final long MICROS_PER_HOUR = 3_600_000_000L;
     private static final long MICROS_PER_DAY = 24 * MICROS_PER_HOUR;
-    /** Added to a time it makes all positive, so that integer division rounds those before 1970 down too. */
-    private static final String SHIFT = 150_000_000L * 24 + "::HUGEINT * " + MICROS_PER_HOUR;
-
     private final PartitionSpec spec;
+
     private final List<String> sources = new ArrayList<>();
     private final List<String> groups = new ArrayList<>();
 
@@ -45,10 +43,15 @@ final class PartitionValues {
         return switch (transform) {
             case "year" -> "year(" + column + ")";
             case "month" -> "year(" + column + ") * 12 + month(" + column + ")";
-            case "day" -> "(epoch_us(" + column + ") + " + SHIFT + ") // " + MICROS_PER_DAY;
-            case "hour" -> "(epoch_us(" + column + ") + " + SHIFT + ") // " + MICROS_PER_HOUR;
+            case "day" -> start("epoch_us(" + column + ")", MICROS_PER_DAY);
+            case "hour" -> start("epoch_us(" + column + ")", MICROS_PER_HOUR);
             default -> throw new IllegalArgumentException("no way to group by " + transform);
         };
+    }
+
+    /** Where the period begins that a time lies in, also before 1970, where SQL's division would round up. */
+    private static String start(String micros, long period) {
+        return micros + " - ((" + micros + " % " + period + " + " + period + ") % " + period + ")";
     }
 
     /** What of a partitioning K2 cannot write, in words. */

@@ -36,6 +36,7 @@ final class Segment implements EventStore.Generation {
     static final String SCHEMA = "k2_live";
 
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
+    private static final int LONG_DIGITS = 18;
 
     private final ValueAppender[] appenders;
     private final String rowTable;
@@ -44,6 +45,7 @@ final class Segment implements EventStore.Generation {
     private final Map<LogPartition, Long> rowsByPartition = new TreeMap<>();
     private final Map<LogPartition, Long> liveEnds = new HashMap<>();
     private @Nullable DuckDBAppender appender;
+    private @Nullable DuckDBAppender progressAppender;
     private @Nullable Thread appending;
     private boolean sealed;
     private volatile Collection<PartitionState> states = List.of();
@@ -129,8 +131,29 @@ final class Segment implements EventStore.Generation {
             count(counted, count);
             open.flush();
         }
-        moveEnds(connection, ends);
+        appendEnds(connection, ends);
         Sql.run(connection, "COMMIT");
+    }
+
+    /** As {@link #moveEnds}, on the hot path: by an appender, since SQL would be parsed and planned each time. */
+    private void appendEnds(DuckDBConnection connection, Map<LogPartition, Long> ends) throws SQLException {
+        if (ends.isEmpty()) {
+            return;
+        }
+        DuckDBAppender open = progressAppender;
+        if (open == null) {
+            open = connection.createAppender(SCHEMA, progressTable);
+            progressAppender = open;
+            appending = Thread.currentThread();
+        }
+        for (Map.Entry<LogPartition, Long> end : ends.entrySet()) {
+            open.beginRow();
+            open.append(end.getKey().partition());
+            open.append((long) end.getValue());
+            open.endRow();
+        }
+        open.flush();
+        liveEnds.putAll(ends);
     }
 
     /**
@@ -148,15 +171,22 @@ final class Segment implements EventStore.Generation {
     }
 
     /** Nothing is lost by it: each append was flushed, or the segment is given up. */
-    private void closeAppender() {
-        DuckDBAppender open = appender;
-        // Another thread may not touch it; there it goes with its connection.
-        if (open != null && Thread.currentThread().equals(appending)) {
+    private void closeAppenders() {
+        // Another thread may not touch them; there they go with their connection.
+        if (Thread.currentThread().equals(appending)) {
+            close(appender);
+            close(progressAppender);
             appender = null;
+            progressAppender = null;
+        }
+    }
+
+    private void close(@Nullable DuckDBAppender open) {
+        if (open != null) {
             try {
                 open.close();
             } catch (SQLException e) {
-                LOG.atDebug().setCause(e).log("the appender of {} was of no use any more", rowTable);
+                LOG.atDebug().setCause(e).log("an appender of {} was of no use any more", rowTable);
             }
         }
     }
@@ -210,8 +240,8 @@ final class Segment implements EventStore.Generation {
             return (open, value) -> open.append((long) (Long) value);
         } else if (type instanceof ColumnType.Int32) {
             return (open, value) -> open.append((int) (Integer) value);
-        } else if (type instanceof ColumnType.Decimal) {
-            return (open, value) -> open.append((BigDecimal) value);
+        } else if (type instanceof ColumnType.Decimal decimal) {
+            return decimal(decimal);
         } else if (type instanceof ColumnType.Timestamp) {
             return (open, value) -> open.appendEpochMicros((long) (Long) value);
         } else if (type instanceof ColumnType.Bool) {
@@ -224,10 +254,26 @@ final class Segment implements EventStore.Generation {
         throw new IllegalArgumentException("unknown column type " + type);
     }
 
+    /** Digits at the column's scale go as they are, in the words that DuckDB keeps a decimal of that precision in. */
+    private static ValueAppender decimal(ColumnType.Decimal type) {
+        int scale = type.scale();
+        if (type.precision() > LONG_DIGITS) {
+            return (open, value) -> {
+                if (value instanceof Long digits) {
+                    open.appendDecimal(digits, digits >> (Long.SIZE - 1));
+                } else {
+                    open.append((BigDecimal) value);
+                }
+            };
+        }
+        return (open, value) ->
+                open.append(value instanceof Long digits ? BigDecimal.valueOf(digits, scale) : (BigDecimal) value);
+    }
+
     /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
     void seal(Connection connection, Collection<PartitionState> sealedWith) throws SQLException {
         sealed = true;
-        closeAppender();
+        closeAppenders();
         states = List.copyOf(sealedWith);
         Map<Integer, Long> found = new HashMap<>();
         try (Statement statement = connection.createStatement();
@@ -279,7 +325,7 @@ final class Segment implements EventStore.Generation {
     }
 
     void drop(Connection connection) throws SQLException {
-        closeAppender();
+        closeAppenders();
         Sql.run(connection, "drop table if exists " + rowRelation());
         Sql.run(connection, "drop table if exists " + progressRelation());
     }

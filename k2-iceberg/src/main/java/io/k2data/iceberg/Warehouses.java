@@ -11,15 +11,20 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.iceberg.CatalogProperties;
 import org.apache.iceberg.CatalogUtil;
 import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.jdbc.UncheckedSQLException;
 import org.jspecify.annotations.Nullable;
 
 /** Opens catalogs. */
 public final class Warehouses {
+    private static final int OPEN_ATTEMPTS = 5;
+    private static final long OPEN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     private static final String S3_FILE_IO = "org.apache.iceberg.aws.s3.S3FileIO";
     private static final Pattern SECRET_KEY =
             Pattern.compile("password|secret|token|credential|access-key|private|user-info");
@@ -95,6 +100,23 @@ public final class Warehouses {
     }
 
     /**
+     * Those who first open a JDBC catalog all want to make its tables; whoever comes second fails, and finds them there when
+     * it tries again.
+     */
+    private static Catalog build(String name, Map<String, String> properties) {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return CatalogUtil.buildIcebergCatalog(name, properties, null);
+            } catch (UncheckedSQLException e) {
+                if (attempt == OPEN_ATTEMPTS) {
+                    throw e;
+                }
+                LockSupport.parkNanos(OPEN_PAUSE_NANOS);
+            }
+        }
+    }
+
+    /**
      * Opens a catalog by its usual Iceberg properties. What is not given is filled in: {@code io-impl} by the warehouse's
      * scheme, {@code jdbc.schema-version} {@code V1}, and for SQLite a busy time-out.
      *
@@ -109,7 +131,7 @@ public final class Warehouses {
         String kind = all.getOrDefault(
                 CatalogUtil.ICEBERG_CATALOG_TYPE, all.getOrDefault(CatalogProperties.CATALOG_IMPL, "no type"));
         try {
-            return CatalogUtil.buildIcebergCatalog(name, all, null);
+            return build(name, all);
         } catch (IllegalArgumentException | UnsupportedOperationException | LinkageError e) {
             throw new K2Exception.Stop(
                     "cannot make catalog '" + name + "' (" + kind + "): " + shown(e, all), kept(e, all));

@@ -208,10 +208,22 @@ final class DeadLetters {
             return like.partitions().size();
         } catch (ExecutionException e) {
             if (e.getCause() instanceof TopicExistsException) {
-                throw new K2Exception.Retry("topic " + topic + " was created by somebody else meanwhile", e);
+                return createdByAnother(e);
             }
             throw uncreated(e);
         } catch (InterruptedException | TimeoutException e) {
+            throw uncreated(e);
+        }
+    }
+
+    /** Another member of the group had a dead letter at the same time, as a rule of the same broken batch. */
+    private int createdByAnother(ExecutionException exists) {
+        try {
+            int count = get(describe(topic)).partitions().size();
+            awaitWritable(count);
+            return count;
+        } catch (ExecutionException | InterruptedException | TimeoutException e) {
+            e.addSuppressed(exists);
             throw uncreated(e);
         }
     }

@@ -39,6 +39,7 @@ final class JsonRowDecoder implements RowDecoder {
     private final UnknownFields unknown;
     private final boolean[] seen;
     private final PlainJson plain;
+    private boolean wasPlain;
 
     JsonRowDecoder(EventType<?> type, List<Column> columns, UnknownFields unknown) {
         this.columns = new TableColumns(type, columns);
@@ -51,11 +52,18 @@ final class JsonRowDecoder implements RowDecoder {
     public @Nullable Object[] decode(LogRecord record) throws Rejection {
         byte[] data = TableColumns.bytes(record);
         @Nullable Object @Nullable [] plainValues = plain.decode(data);
+        wasPlain = plainValues != null;
         if (plainValues != null) {
             columns.requireAll(plainValues);
             return plainValues;
         }
         return decodeWithCare(data);
+    }
+
+    /** Plain values are right as they are read. */
+    @Override
+    public boolean checked() {
+        return wasPlain;
     }
 
     /** Reads what is not plain, or wrong, and says what is wrong. */

@@ -1,7 +1,11 @@
 package io.k2data.kafka;
 
 import io.k2data.api.event.ColumnType;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.time.YearMonth;
@@ -24,6 +28,15 @@ final class PlainJson {
     private static final int MAX_TEXT = 4096;
     private static final int MAX_CACHED_TEXT = 32;
     private static final int CACHED_TEXTS = 4096;
+    private static final VarHandle WORDS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final long[] POWERS_OF_TEN = new long[MAX_DIGITS + 1];
+
+    static {
+        POWERS_OF_TEN[0] = 1;
+        for (int i = 1; i < POWERS_OF_TEN.length; i++) {
+            POWERS_OF_TEN[i] = 10 * POWERS_OF_TEN[i - 1];
+        }
+    }
 
     /** How a column's values read. */
     private enum Kind {
@@ -39,6 +52,15 @@ final class PlainJson {
     }
 
     private final byte[][] names;
+
+    /** The first eight bytes of each name and its closing quote, as one word; those of the mask count. */
+    private final long[] firstWords;
+
+    private final long[] firstMasks;
+
+    /** The last eight bytes of each name and its closing quote, where they are more than eight. */
+    private final long[] lastWords;
+
     private final Kind[] kinds;
     private final ColumnType[] types;
     private final boolean[] needsContent;
@@ -68,6 +90,9 @@ final class PlainJson {
     PlainJson(TableColumns columns) {
         int count = columns.size();
         this.names = new byte[count][];
+        this.firstWords = new long[count];
+        this.firstMasks = new long[count];
+        this.lastWords = new long[count];
         this.kinds = new Kind[count];
         this.types = new ColumnType[count];
         this.needsContent = new boolean[count];
@@ -75,6 +100,7 @@ final class PlainJson {
         this.follower = new int[count + 1];
         for (int i = 0; i < count; i++) {
             names[i] = columns.get(i).name().getBytes(StandardCharsets.US_ASCII);
+            setWords(i);
             types[i] = columns.get(i).type();
             kinds[i] = kind(types[i], columns.isId(i));
             needsContent[i] = columns.content(i, "") == null;
@@ -175,9 +201,29 @@ final class PlainJson {
     }
 
     private boolean isName(int place) {
+        int length = names[place].length + 1;
+        if (at + Math.max(length, Long.BYTES) > data.length) {
+            return isNameAtEnd(place);
+        }
+        return ((long) WORDS.get(data, at) & firstMasks[place]) == firstWords[place]
+                && (length <= Long.BYTES
+                        || ((long) WORDS.get(data, at + length - Long.BYTES) == lastWords[place]
+                                && (length <= 2 * Long.BYTES || isNameAtEnd(place))));
+    }
+
+    private boolean isNameAtEnd(int place) {
         byte[] name = names[place];
         int end = at + name.length;
         return end < data.length && data[end] == '"' && Arrays.equals(data, at, end, name, 0, name.length);
+    }
+
+    private void setWords(int place) {
+        byte[] name = names[place];
+        byte[] quoted = Arrays.copyOf(name, Math.max(name.length + 1, Long.BYTES));
+        quoted[name.length] = '"';
+        firstMasks[place] = name.length + 1 >= Long.BYTES ? -1 : (1L << ((name.length + 1) * Byte.SIZE)) - 1;
+        firstWords[place] = (long) WORDS.get(quoted, 0) & firstMasks[place];
+        lastWords[place] = (long) WORDS.get(quoted, quoted.length - Long.BYTES);
     }
 
     /** Reads a value into {@link #value}; false if it is not plain. */
@@ -304,13 +350,30 @@ final class PlainJson {
     private String cached(int from, int length, int hash) {
         int slot = (hash ^ (hash >>> 12)) & (CACHED_TEXTS - 1);
         byte[] bytes = cachedBytes[slot];
-        if (bytes != null && Arrays.equals(bytes, 0, bytes.length, data, from, from + length)) {
+        if (bytes != null && isSame(bytes, from, length)) {
             return cachedTexts[slot];
         }
         String text = new String(data, from, length, StandardCharsets.ISO_8859_1);
         cachedBytes[slot] = Arrays.copyOfRange(data, from, from + length);
         cachedTexts[slot] = text;
         return text;
+    }
+
+    private boolean isSame(byte[] bytes, int from, int length) {
+        if (bytes.length != length) {
+            return false;
+        }
+        if (length < Long.BYTES || length > 2 * Long.BYTES) {
+            for (int i = 0; i < length; i++) {
+                if (bytes[i] != data[from + i]) {
+                    return false;
+                }
+            }
+            return true;
+        }
+        int last = length - Long.BYTES;
+        return (long) WORDS.get(bytes, 0) == (long) WORDS.get(data, from)
+                && (long) WORDS.get(bytes, last) == (long) WORDS.get(data, from + last);
     }
 
     private boolean integer() {
@@ -449,7 +512,14 @@ final class PlainJson {
         } else if (!endsValue()) {
             return false;
         }
-        value = BigDecimal.valueOf(negative ? -unscaled : unscaled, scale);
+        int digits = at - from - (point < 0 ? 0 : 1) - (quoted ? 1 : 0);
+        int missing = type.scale() - scale;
+        long signed = negative ? -unscaled : unscaled;
+        if (digits + missing <= MAX_DIGITS) {
+            value = signed * POWERS_OF_TEN[missing];
+        } else {
+            value = BigDecimal.valueOf(signed, scale).setScale(type.scale(), RoundingMode.UNNECESSARY);
+        }
         return true;
     }
 

@@ -1,0 +1,137 @@
+package io.k2data.benchmarks;
+
+import io.k2data.Ingest;
+import io.k2data.K2;
+import io.k2data.api.Cut;
+import io.k2data.api.Freshness;
+import io.k2data.api.K2Exception;
+import io.k2data.api.LogPartition;
+import io.k2data.api.View;
+import io.k2data.api.event.EventTypes;
+import io.k2data.pipeline.Health;
+import io.k2data.pipeline.PartitionState;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A member of the group in {@link FaultSuite}. It ingests, and asks itself questions all the while; when its standard input
+ * ends it catches up and leaves in order. It says what it does on standard output.
+ */
+final class FaultSuiteMember {
+    static final String GROUP = "fault-suite";
+    private static final long PAUSE_NANOS = Duration.ofMillis(300).toNanos();
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Duration CATCH_UP = Duration.ofMinutes(4);
+
+    private FaultSuiteMember() {}
+
+    /** Takes the brokers, the topic, the suite's directory, the member's own, and whether it reads all partitions. */
+    public static void main(String[] args) throws Exception {
+        Path directory = Path.of(args[2]);
+        Path own = Path.of(args[3]);
+        Ingest.Reading reading = Ingest.Reading.valueOf(args[4]);
+        AtomicBoolean leaving = new AtomicBoolean();
+        try (K2 k2 = K2.builder()
+                .kafka(Map.of(
+                        "bootstrap.servers",
+                        args[0],
+                        "max.poll.records",
+                        1_000,
+                        "session.timeout.ms",
+                        6_000,
+                        "heartbeat.interval.ms",
+                        500))
+                .catalog(FaultyCatalog.over(directory.resolve("warehouse"), directory, own), directory)
+                .spool(own.resolve("spool"))
+                .memoryLimitBytes(192L << 20)
+                .commitInterval(Duration.ofMillis(500))
+                .build()) {
+            Ingest ingest = start(k2, args[1], reading);
+            System.out.println("started");
+            Thread questions = new Thread(() -> ask(k2, leaving), "questions");
+            if (reading == Ingest.Reading.ALL) {
+                questions.start();
+            }
+            while (System.in.read() >= 0) {
+                // The parent sends nothing; it closes the stream.
+            }
+            leaving.set(true);
+            questions.join();
+            if (reading == Ingest.Reading.ALL) {
+                awaitCommitted(k2, ingest);
+            }
+            Health health = ingest.health();
+            ingest.close();
+            System.out.println("left " + health.status());
+        }
+    }
+
+    private static Ingest start(K2 k2, String topic, Ingest.Reading reading) throws InterruptedException {
+        while (true) {
+            Ingest ingest = k2.ingest(EventTypes.TRADE, topic).group(GROUP, reading);
+            try {
+                return ingest.start();
+            } catch (K2Exception.Retry e) {
+                // What a supervisor does: try again later.
+                System.err.println("did not start: " + e.getMessage());
+                Thread.sleep(1_000);
+            }
+        }
+    }
+
+    /** Waits until the members have committed what the topic holds now. */
+    private static void awaitCommitted(K2 k2, Ingest ingest) {
+        long deadline = System.nanoTime() + CATCH_UP.toNanos();
+        Cut cut;
+        try (View view = k2.view(Freshness.now(CATCH_UP))) {
+            cut = view.cut();
+        }
+        Map<LogPartition, Cut.PartitionCut> partitions =
+                Objects.requireNonNull(cut.tables().get(ingest.table())).partitions();
+        while (!partitions.entrySet().stream()
+                .allMatch(entry ->
+                        isCommitted(ingest, entry.getKey(), entry.getValue().liveEnd()))) {
+            if (System.nanoTime() > deadline) {
+                throw new IllegalStateException("not committed within " + CATCH_UP + ": " + ingest.committed());
+            }
+            LockSupport.parkNanos(PAUSE_NANOS);
+        }
+    }
+
+    private static boolean isCommitted(Ingest ingest, LogPartition partition, long end) {
+        PartitionState state = ingest.committed().get(partition);
+        return state != null && state.next().offset() >= end;
+    }
+
+    private static void ask(K2 k2, AtomicBoolean leaving) {
+        while (!leaving.get()) {
+            try (View view = k2.view(Freshness.now(PATIENCE));
+                    Statement statement = view.connection().createStatement();
+                    ResultSet row = statement.executeQuery(
+                            "select count(*) - count(distinct (venue, symbol, trade_id)) from trades")) {
+                row.next();
+                System.out.println(row.getLong(1) == 0 ? "answer" : "WRONG " + view.cut());
+            } catch (K2Exception.Retry e) {
+                // Refused rather than wrong, while a fault lasts.
+                System.out.println("refused");
+            } catch (SQLException e) {
+                System.out.println("refused");
+                System.err.println(e);
+            }
+            LockSupport.parkNanos(PAUSE_NANOS);
+        }
+    }
+
+    static String[] arguments(String brokers, String topic, Path directory, Path own, Ingest.Reading reading)
+            throws IOException {
+        return new String[] {brokers, topic, directory.toString(), own.toString(), reading.name()};
+    }
+}
