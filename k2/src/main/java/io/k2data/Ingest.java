@@ -9,10 +9,13 @@ import io.k2data.pipeline.Health;
 import io.k2data.pipeline.IngestPipeline;
 import io.k2data.pipeline.IngestPlan;
 import io.k2data.pipeline.LogRecord;
+import io.k2data.pipeline.PartitionProgress;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Tally;
 import io.k2data.pipeline.UnknownFields;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -210,6 +213,42 @@ public final class Ingest implements AutoCloseable {
             }
         }
         return worst;
+    }
+
+    /**
+     * Says whether it is well and has caught up: it runs, and has read each of its partitions at least as far as the log
+     * reached when it began with it. The hook for a readiness check.
+     *
+     * @return true if so
+     */
+    public boolean ready() {
+        List<IngestPipeline> running = pipelines();
+        return !running.isEmpty() && running.stream().allMatch(IngestPipeline::ready);
+    }
+
+    /**
+     * Returns how far each partition is, from the log to the table.
+     *
+     * @return by partition, in order
+     */
+    public Map<LogPartition, PartitionProgress> progress() {
+        Map<LogPartition, PartitionProgress> progress = new TreeMap<>();
+        // The member's last: where both have a partition on its way, it counts.
+        List<IngestPipeline> running = new ArrayList<>(started());
+        Collections.reverse(running);
+        running.forEach(each -> progress.putAll(each.progress()));
+        return progress;
+    }
+
+    /**
+     * Stops reading, commits what was read, and leaves the group if it is a member of one, so that others take over at once.
+     * Views still answer, but nothing new comes. After it there is only {@link #close}.
+     *
+     * @param timeout the longest wait
+     * @return whether all that was read is committed; if not, it is read again after the next start
+     */
+    public boolean drain(Duration timeout) {
+        return started().get(0).drain(timeout);
     }
 
     /**

@@ -86,6 +86,9 @@ public interface EventLog extends AutoCloseable {
      */
     void flushDeadLetters();
 
+    /** Stops reading all partitions, and leaves the group if one was joined; {@link #bounds} still answers. */
+    void leave();
+
     /** Ends a waiting {@link #poll} early. */
     void wakeup();
 

@@ -15,6 +15,8 @@ public record Health(Status status, @Nullable String cause) {
         NEW,
         /** Reading and committing. */
         RUNNING,
+        /** Stopped reading, and all that was read is committed; views still answer. */
+        DRAINED,
         /** Something cannot be reached or failed; it is tried again by itself. */
         RETRYING,
         /** It cannot go on until somebody acts; the cause says on what. */

@@ -91,6 +91,9 @@ public final class IngestPipeline implements AutoCloseable {
     /** The same while a group waits for us to let partitions go; shorter than any sensible rebalance. */
     private static final Duration LEAVING_PATIENCE = Duration.ofSeconds(20);
 
+    /** How often the log is asked for its ends while no commit asks. */
+    private static final long WATCH_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private static final long INFORM_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Rows made visible at a time while somebody waits for them. */
     private static final int ROWS_WHILE_WAITED_FOR = 1_000;
@@ -126,12 +129,19 @@ public final class IngestPipeline implements AutoCloseable {
     private final Condition moved = lock.newCondition();
     private final Map<LogPartition, Long> liveEnds = new TreeMap<>();
     private final Map<LogPartition, PartitionState> committed = new TreeMap<>();
+    private final Map<LogPartition, Long> logEnds = new TreeMap<>();
+    /** Where the log ended when a partition was begun with; whoever has read so far has caught up. */
+    private final Map<LogPartition, Long> catchUp = new TreeMap<>();
+
     private final Queue<FutureTask<?>> questions = new ConcurrentLinkedQueue<>();
     private Health health = new Health(Health.Status.NEW, null);
     private K2Exception.@Nullable Stop stopped;
     private int waiting;
     private volatile boolean waitedFor;
     private volatile boolean closing;
+    private volatile boolean draining;
+    private volatile boolean unreachable;
+    private volatile long watchedNanos;
     private volatile boolean partitionsMayHaveGrown;
     /** What a follower leaves to the member of a group beside it. */
     private volatile Set<LogPartition> leftToOthers = Set.of();
@@ -379,6 +389,80 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     /**
+     * Returns how far each partition is that is read here.
+     *
+     * @return by partition, in order
+     */
+    public Map<LogPartition, PartitionProgress> progress() {
+        lock.lock();
+        try {
+            Map<LogPartition, PartitionProgress> progress = new TreeMap<>();
+            liveEnds.forEach((partition, end) -> {
+                PartitionState state = committed.get(partition);
+                if (state != null) {
+                    progress.put(
+                            partition,
+                            new PartitionProgress(
+                                    plan.role(),
+                                    state.next().offset(),
+                                    Math.max(end, state.next().offset()),
+                                    logEnds.getOrDefault(partition, -1L),
+                                    state.tally()));
+                }
+            });
+            return progress;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Says whether the ingest is well and has caught up: it runs, and has read each of its partitions at least as far as
+     * the log reached when it began with it.
+     *
+     * @return true if so
+     */
+    public boolean ready() {
+        lock.lock();
+        try {
+            return health.status() == Health.Status.RUNNING
+                    && catchUp.entrySet().stream()
+                            .allMatch(end -> liveEnds.getOrDefault(end.getKey(), Long.MAX_VALUE) >= end.getValue());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Stops reading and commits what was read; leaves the group if it is a member of one. Views still answer. A drained
+     * ingest can only be closed.
+     *
+     * @param timeout the longest wait
+     * @return whether all that was read is committed
+     */
+    public boolean drain(Duration timeout) {
+        long left = timeout.toNanos();
+        lock.lock();
+        try {
+            draining = true;
+            moved.signalAll();
+            log.wakeup();
+            while (health.status() == Health.Status.RUNNING || health.status() == Health.Status.RETRYING) {
+                if (left <= 0) {
+                    return false;
+                }
+                left = moved.awaitNanos(left);
+            }
+            return health.status() == Health.Status.DRAINED;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Returns what is in the table, by partition.
      *
      * @return states as last committed, in order of partition
@@ -485,16 +569,17 @@ public final class IngestPipeline implements AutoCloseable {
                 if (stopped != null) {
                     throw stopped;
                 }
-                if (health.status() == Health.Status.CLOSED || health.status() == Health.Status.NEW) {
-                    throw new K2Exception.Retry("the ingest of " + type.name() + " is not running", null);
-                }
                 String behind = ends.entrySet().stream()
                         .filter(end -> liveEnd(end.getKey()) < end.getValue())
                         .limit(8)
                         .map(end -> end.getKey() + " read to " + liveEnd(end.getKey()) + " of " + end.getValue())
                         .collect(Collectors.joining(", "));
-                if (behind.isEmpty()) {
+                if (behind.isEmpty() && health.status() != Health.Status.NEW) {
                     return;
+                }
+                if (health.status() != Health.Status.RUNNING && health.status() != Health.Status.RETRYING) {
+                    throw new K2Exception.Retry(
+                            "the ingest of " + type.name() + " reads no more: " + health.status(), null);
                 }
                 long left = deadlineNanos - System.nanoTime();
                 if (left <= 0) {
@@ -598,6 +683,10 @@ public final class IngestPipeline implements AutoCloseable {
             try {
                 reload |= reloadNeeded;
                 reloadNeeded = false;
+                if (draining && !reload && settle(PATIENCE)) {
+                    drained();
+                    return;
+                }
                 if (partitionsMayHaveGrown && !reload) {
                     LOG.atInfo().log("{}: the topic may have new partitions", type.name());
                     reload = settle(PATIENCE);
@@ -657,6 +746,24 @@ public final class IngestPipeline implements AutoCloseable {
                 LOG.atWarn().log("{}: records that need it are rejected from now on: {}", type.name(), e.getMessage());
                 refusedColumns.add(column.name());
             }
+        }
+    }
+
+    /** All that was read is committed: leaves the log, and then only answers questions until it is closed. */
+    private void drained() {
+        log.leave();
+        if (isMember()) {
+            // The follower beside us, if there is one, shows them from now on.
+            owned.clear();
+            giveUp(Set.copyOf(work.keySet()));
+            onOwned.accept(Set.of());
+        }
+        setHealth(Health.Status.DRAINED, null);
+        while (!closing) {
+            for (FutureTask<?> question = questions.poll(); question != null; question = questions.poll()) {
+                question.run();
+            }
+            pause(POLL.toMillis());
         }
     }
 
@@ -838,6 +945,7 @@ public final class IngestPipeline implements AutoCloseable {
         lock.lock();
         try {
             health = new Health(status, cause);
+            moved.signalAll();
         } finally {
             lock.unlock();
         }
@@ -926,6 +1034,8 @@ public final class IngestPipeline implements AutoCloseable {
             committed.putAll(all);
             liveEnds.clear();
             liveEnds.putAll(ends);
+            catchUp.clear();
+            noteLag(bounds);
             moved.signalAll();
         } finally {
             lock.unlock();
@@ -1060,6 +1170,9 @@ public final class IngestPipeline implements AutoCloseable {
             take();
         }
         inform();
+        if (!isFollower()) {
+            watch();
+        }
         if (work.isEmpty() && !isMember()) {
             // All partitions are left to others; there is nothing that a poll would wait for.
             pause(POLL.toMillis());
@@ -1091,6 +1204,32 @@ public final class IngestPipeline implements AutoCloseable {
             lock.unlock();
         }
         log.inform(next);
+    }
+
+    /** Asks the log for its ends where no commit has done so for a while: for the lag, for new partitions, for health. */
+    private void watch() {
+        long now = System.nanoTime();
+        if (watchedNanos != 0 && now - watchedNanos < WATCH_NANOS) {
+            return;
+        }
+        try {
+            Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
+            lock.lock();
+            try {
+                noteBounds(bounds);
+                if (unreachable) {
+                    unreachable = false;
+                    health = new Health(Health.Status.RUNNING, null);
+                }
+            } finally {
+                lock.unlock();
+            }
+        } catch (K2Exception.Retry e) {
+            // What is read already goes on; nothing has to be read again for this.
+            watchedNanos = System.nanoTime();
+            unreachable = true;
+            setHealth(Health.Status.RETRYING, e.getMessage());
+        }
     }
 
     /** Looks how far the writer has come, and drops live rows that the table holds by now. */
@@ -1377,10 +1516,7 @@ public final class IngestPipeline implements AutoCloseable {
                 Tally counted = before == null ? Tally.ZERO : before.tally();
                 committedHere = committedHere.plus(state.tally()).minus(counted);
             }
-            if (!isMember() && !liveEnds.isEmpty() && !liveEnds.keySet().containsAll(bounds.keySet())) {
-                partitionsMayHaveGrown = true;
-            }
-            noteLag(bounds);
+            noteBounds(bounds);
             if (health.status() == Health.Status.RETRYING) {
                 health = new Health(Health.Status.RUNNING, null);
             }
@@ -1390,7 +1526,22 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     /** The caller holds the lock. */
+    private void noteBounds(Map<LogPartition, EventLog.Bounds> bounds) {
+        if (!isMember() && !liveEnds.isEmpty() && !liveEnds.keySet().containsAll(bounds.keySet())) {
+            partitionsMayHaveGrown = true;
+        }
+        noteLag(bounds);
+    }
+
+    /** The caller holds the lock. */
     private void noteLag(Map<LogPartition, EventLog.Bounds> bounds) {
+        watchedNanos = Math.max(1, System.nanoTime());
+        logEnds.clear();
+        bounds.forEach((partition, bound) -> logEnds.put(partition, bound.stableEnd()));
+        liveEnds.keySet().stream()
+                .filter(partition -> logEnds.containsKey(partition) && !catchUp.containsKey(partition))
+                .forEach(partition -> catchUp.put(partition, logEnds.getOrDefault(partition, 0L)));
+        catchUp.keySet().retainAll(liveEnds.keySet());
         lagRecords = bounds.entrySet().stream()
                 .filter(entry -> liveEnds.containsKey(entry.getKey()))
                 .mapToLong(

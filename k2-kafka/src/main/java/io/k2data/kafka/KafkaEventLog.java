@@ -184,7 +184,7 @@ public final class KafkaEventLog implements EventLog {
         } catch (KafkaException e) {
             throw failures.of("cannot begin to read " + topic, e);
         } finally {
-            leave();
+            leaveConsumer();
         }
     }
 
@@ -205,7 +205,7 @@ public final class KafkaEventLog implements EventLog {
         } catch (KafkaException e) {
             throw failures.of("cannot begin to read " + topic, e);
         } finally {
-            leave();
+            leaveConsumer();
         }
     }
 
@@ -218,7 +218,7 @@ public final class KafkaEventLog implements EventLog {
         } catch (KafkaException e) {
             throw failures.of("cannot leave partitions of " + topic, e);
         } finally {
-            leave();
+            leaveConsumer();
         }
     }
 
@@ -268,7 +268,23 @@ public final class KafkaEventLog implements EventLog {
         } catch (KafkaException e) {
             throw failures.ofConstruction("member of group " + group, e);
         } finally {
-            leave();
+            leaveConsumer();
+        }
+    }
+
+    @Override
+    public void leave() {
+        enter();
+        try {
+            assigned.clear();
+            consumer.unsubscribe();
+            GroupMember joined = member;
+            member = null;
+            if (joined != null) {
+                quietly("group's member", () -> joined.close(CLOSE_TIMEOUT));
+            }
+        } finally {
+            leaveConsumer();
         }
     }
 
@@ -283,7 +299,7 @@ public final class KafkaEventLog implements EventLog {
         } catch (KafkaException e) {
             throw failures.of("cannot tell the group of " + topic + " its offsets", e);
         } finally {
-            leave();
+            leaveConsumer();
         }
     }
 
@@ -318,7 +334,7 @@ public final class KafkaEventLog implements EventLog {
                     "K2 needs READ and DESCRIBE on the topic, and READ on the group where there is one; see the"
                             + " settings of the Kafka clients");
         } finally {
-            leave();
+            leaveConsumer();
         }
     }
 
@@ -496,12 +512,12 @@ public final class KafkaEventLog implements EventLog {
     private void enter() {
         consuming.lock();
         if (closed) {
-            leave();
+            leaveConsumer();
             requireOpen();
         }
     }
 
-    private void leave() {
+    private void leaveConsumer() {
         try {
             if (closed) {
                 closeConsumer();
