@@ -56,18 +56,32 @@ final class Committer {
         thread.start();
     }
 
-    /** Waits for room and hands a generation over; throws what made the committer give up, if it did. */
+    /**
+     * Waits for room and hands a generation over; throws what made the committer give up, if it did. The generation is among
+     * those to be withdrawn then.
+     */
     void submit(EventStore.Generation generation) {
         lock.lock();
         try {
             while (failure == null && !closing && waiting.size() >= bound) {
                 changed.awaitUninterruptibly();
             }
-            throwFailure();
             if (closing) {
                 throw new K2Exception.Retry("closed while a generation waited for its commit", null);
             }
             waiting.add(generation);
+            changed.signalAll();
+            throwFailure();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Hands generations in again that were withdrawn, all of them, in their order; does not wait for room. */
+    void resume(List<EventStore.Generation> generations) {
+        lock.lock();
+        try {
+            waiting.addAll(generations);
             changed.signalAll();
         } finally {
             lock.unlock();

@@ -167,6 +167,9 @@ public final class IngestPipeline implements AutoCloseable {
     private final Set<LogPartition> toTake = new TreeSet<>();
 
     private boolean reloadNeeded;
+    /** Records of a batch are being taken; it is not done until all are. */
+    private boolean processing;
+
     private long informedNanos;
     private final List<Row> rows = new ArrayList<>();
     private final Map<LogPartition, Long> newEnds = new HashMap<>();
@@ -683,6 +686,7 @@ public final class IngestPipeline implements AutoCloseable {
             try {
                 reload |= reloadNeeded;
                 reloadNeeded = false;
+                processing = false;
                 if (draining && !reload && settle(PATIENCE)) {
                     drained();
                     return;
@@ -703,8 +707,10 @@ public final class IngestPipeline implements AutoCloseable {
                 stop(e);
                 return;
             } catch (FencedException e) {
-                // Half-way through loading everything, that is what has to be done again.
-                reload = !giveUpFenced(e) || reload;
+                // Half-way through loading everything, that is what has to be done again. And half-way through a batch
+                // the
+                // rest of it, of whatever partition, can only be had by reading it again.
+                reload = reload || processing || !giveUpFenced(e);
             } catch (ColumnsNeeded e) {
                 reload = true;
                 try {
@@ -786,13 +792,14 @@ public final class IngestPipeline implements AutoCloseable {
      * @return whether it was done in time
      */
     private boolean settle(Duration timeout) {
-        seal();
         if (isFollower()) {
+            seal();
             return true;
         }
         long deadline = System.nanoTime() + timeout.toNanos();
         while (true) {
             try {
+                seal();
                 return committer.drain(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
             } catch (FencedException e) {
                 if (!giveUpFenced(e)) {
@@ -838,7 +845,7 @@ public final class IngestPipeline implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        waitingForCommit.forEach(committer::submit);
+        committer.resume(waitingForCommit);
     }
 
     /** Begins with partitions that came: from the table's offsets, whatever was known of them before. */
@@ -1182,7 +1189,9 @@ public final class IngestPipeline implements AutoCloseable {
         if (batch.next().isEmpty()) {
             publish();
         } else {
+            processing = true;
             process(batch);
+            processing = false;
         }
         if (generationIsDue()) {
             seal();
