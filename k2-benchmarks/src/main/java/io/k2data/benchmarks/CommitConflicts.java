@@ -105,6 +105,7 @@ public final class CommitConflicts {
                     Map.of(
                             TableProperties.COMMIT_NUM_RETRIES, "1000",
                             TableProperties.COMMIT_MIN_RETRY_WAIT_MS, "50",
+                            TableProperties.COMMIT_MAX_RETRY_WAIT_MS, "1000",
                             TableProperties.COMMIT_TOTAL_RETRY_TIME_MS, "600000"));
             AtomicLong attempts = new AtomicLong();
             List<Long> took = Collections.synchronizedList(new ArrayList<>());
