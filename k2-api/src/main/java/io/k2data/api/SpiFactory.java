@@ -8,4 +8,14 @@ public interface SpiFactory {
      * @return the name, always the same
      */
     String name();
+
+    /**
+     * Tells whether this implementation is used only where its name is given. One that comes along with K2 beside its
+     * default says yes, so that its mere presence never replaces the default.
+     *
+     * @return no, unless overridden: found alone, it is taken
+     */
+    default boolean onlyByName() {
+        return false;
+    }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Chooses one implementation of a service interface by one rule: an object given explicitly beats a name from the
  * settings, which beats the only one discovered, which beats the default. Two discovered and no choice is an error that
- * names both.
+ * names both; those that are taken {@linkplain SpiFactory#onlyByName() only by name} do not count there.
  */
 public final class SpiSelection {
     private SpiSelection() {}
@@ -54,12 +54,13 @@ public final class SpiSelection {
                     .orElseThrow(() -> new InvalidSettingsException(List.of(spi.getSimpleName()
                             + ": no implementation named '" + configuredName + "'; there are: " + names(candidates))));
         }
-        if (discovered.size() > 1) {
-            throw new InvalidSettingsException(
-                    List.of(spi.getSimpleName() + ": found " + discovered.size() + " implementations ("
-                            + names(discovered) + ") and no choice; name one in the settings or pass one"));
+        List<F> unasked =
+                discovered.stream().filter(factory -> !factory.onlyByName()).toList();
+        if (unasked.size() > 1) {
+            throw new InvalidSettingsException(List.of(spi.getSimpleName() + ": found " + unasked.size()
+                    + " implementations (" + names(unasked) + ") and no choice; name one in the settings or pass one"));
         }
-        return discovered.isEmpty() ? fallback : discovered.get(0);
+        return unasked.isEmpty() ? fallback : unasked.get(0);
     }
 
     private static String names(List<? extends SpiFactory> factories) {

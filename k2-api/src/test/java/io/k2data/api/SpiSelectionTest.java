@@ -59,6 +59,18 @@ class SpiSelectionTest {
     }
 
     @Test
+    void oneThatIsTakenOnlyByNameLeavesTheDefaultInPlace() {
+        SpiFactory extra = new OnlyByName("adaptive");
+
+        assertThat(SpiSelection.choose(SpiFactory.class, null, null, List.of(extra), FALLBACK))
+                .isSameAs(FALLBACK);
+        assertThat(SpiSelection.choose(SpiFactory.class, null, null, List.of(extra, REDIS), FALLBACK))
+                .isSameAs(REDIS);
+        assertThat(SpiSelection.choose(SpiFactory.class, null, "adaptive", List.of(extra, REDIS), FALLBACK))
+                .isSameAs(extra);
+    }
+
+    @Test
     void discoveryFindsNothingWhereNothingIsProvided() {
         assertThat(SpiSelection.discover(DeduplicatorFactory.class)).isEmpty();
     }
@@ -68,4 +80,11 @@ class SpiSelectionTest {
     }
 
     private record Named(String name) implements SpiFactory {}
+
+    private record OnlyByName(String name) implements SpiFactory {
+        @Override
+        public boolean onlyByName() {
+            return true;
+        }
+    }
 }
