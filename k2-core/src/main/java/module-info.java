@@ -6,6 +6,10 @@ module io.k2data.core {
     requires static transitive org.jspecify;
 
     exports io.k2data.dedup;
+    exports io.k2data.degradation;
     exports io.k2data.pipeline;
     exports io.k2data.sequence;
+
+    provides io.k2data.api.degradation.DegradationPolicyFactory with
+            io.k2data.degradation.AdaptiveDegradationPolicyFactory;
 }
