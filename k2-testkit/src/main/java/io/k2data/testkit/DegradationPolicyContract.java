@@ -2,13 +2,11 @@ package io.k2data.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.management.ThreadMXBean;
 import io.k2data.api.degradation.DegradationLevel;
 import io.k2data.api.degradation.DegradationPolicy;
 import io.k2data.api.degradation.DegradationPolicyFactory;
 import io.k2data.api.degradation.DegradationState;
 import io.k2data.api.degradation.LoadSample;
-import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -254,22 +252,16 @@ public abstract class DegradationPolicyContract {
         DegradationPolicy policy = factory().create();
         DegradationState state = DegradationState.at(DegradationLevel.NORMAL, 0);
         LoadTrace trace = LoadTrace.random(81, TRACE);
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        long span = trace.nanos(trace.size() - 1) + SECOND;
-        long allocated = Long.MAX_VALUE;
-        int changes = 0;
-        // The first round loads classes and links calls.
-        for (int round = 0; round < 4; round++) {
-            changes = 0;
-            long before = threads.getCurrentThreadAllocatedBytes();
+        int[] changes = new int[1];
+        long allocated = Allocations.leastBytes(4, () -> {
+            long origin = state.sampledNanos() + SECOND;
             for (int i = 0; i < trace.size(); i++) {
-                if (state.advance(policy, trace.sample(i, sample), round * span + trace.nanos(i))) {
-                    changes++;
+                if (state.advance(policy, trace.sample(i, sample), origin + trace.nanos(i))) {
+                    changes[0]++;
                 }
             }
-            allocated = Math.min(allocated, threads.getCurrentThreadAllocatedBytes() - before);
-        }
-        assertThat(changes).isGreaterThan(10);
+        });
+        assertThat(changes[0]).isGreaterThan(10);
         assertThat(allocated)
                 .as("bytes allocated by %d decisions", trace.size())
                 .isZero();
