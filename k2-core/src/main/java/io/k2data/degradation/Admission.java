@@ -1,5 +1,6 @@
 package io.k2data.degradation;
 
+import io.k2data.api.StreamKey;
 import io.k2data.api.degradation.DegradationLevel;
 import io.k2data.api.degradation.DegradationState;
 import io.k2data.api.degradation.PriorityTier;
@@ -13,8 +14,40 @@ public enum Admission {
     /** The reading waits, with this record next. */
     HOLD;
 
+    /** By the level's number, the least important tier that is taken. */
+    private static final PriorityTier[] LAST_ADMITTED = {
+        PriorityTier.LOW, PriorityTier.LOW, PriorityTier.NORMAL, PriorityTier.HIGH, PriorityTier.CRITICAL
+    };
+
     /**
-     * Returns what becomes of a record. Allocates nothing.
+     * Returns what becomes of a record. The tier is looked up only where it matters: not where every tier is taken, as at
+     * {@link DegradationLevel#NORMAL} and {@link DegradationLevel#SOFT}, nor while all wait. Allocates nothing.
+     *
+     * @param state where the ingest stands
+     * @param tiers the tiers
+     * @param key the record's key; of a record without one, see {@link PriorityTiers#tierOf(StreamKey)}
+     * @return the decision
+     */
+    public static Admission of(DegradationState state, PriorityTiers tiers, byte[] key) {
+        if (state.holding()) {
+            return HOLD;
+        }
+        DegradationLevel level = state.level();
+        return takesAll(level) ? ADMIT : of(level, tiers.tierOf(key));
+    }
+
+    /**
+     * Tells whether a level takes records of every tier.
+     *
+     * @param level the level
+     * @return whether it does
+     */
+    public static boolean takesAll(DegradationLevel level) {
+        return level.number() <= DegradationLevel.SOFT.number();
+    }
+
+    /**
+     * Returns what becomes of a record of a known tier. Allocates nothing.
      *
      * @param state where the ingest stands
      * @param tier the record's tier
@@ -32,14 +65,7 @@ public enum Admission {
      * @return {@link #ADMIT} or {@link #DEFER}
      */
     public static Admission of(DegradationLevel level, PriorityTier tier) {
-        boolean admitted =
-                switch (level) {
-                    case NORMAL, SOFT -> true;
-                    case GRACEFUL -> tier != PriorityTier.LOW;
-                    case AGGRESSIVE -> tier == PriorityTier.CRITICAL || tier == PriorityTier.HIGH;
-                    case CIRCUIT_BREAK -> tier == PriorityTier.CRITICAL;
-                };
-        return admitted ? ADMIT : DEFER;
+        return tier.compareTo(LAST_ADMITTED[level.number()]) <= 0 ? ADMIT : DEFER;
     }
 
     /**

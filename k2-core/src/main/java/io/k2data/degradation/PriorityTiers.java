@@ -137,10 +137,7 @@ public final class PriorityTiers {
     public PriorityTier tierOf(byte[] key) {
         PriorityTier tier = streams.find(key, key.length);
         if (tier == null && venues.size() > 0) {
-            int slash = 0;
-            while (slash < key.length && key[slash] != '/') {
-                slash++;
-            }
+            int slash = TierTable.slash(key);
             if (slash < key.length) {
                 tier = venues.find(key, slash);
             }

@@ -10,6 +10,9 @@ import io.k2data.api.degradation.DegradationPolicy;
 import io.k2data.api.degradation.DegradationState;
 import io.k2data.api.degradation.LoadSample;
 import io.k2data.api.degradation.PriorityTier;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -43,6 +46,25 @@ class AdmissionTest {
 
         state.advance(policy, sample.markInFlightDrained(), 2);
         assertThat(Admission.of(state, tier)).isEqualTo(tier == PriorityTier.CRITICAL ? ADMIT : DEFER);
+    }
+
+    @ParameterizedTest
+    @EnumSource(DegradationLevel.class)
+    void aKeyIsDecidedAsItsTierIs(DegradationLevel level) {
+        PriorityTiers tiers = PriorityTiers.builder()
+                .put(PriorityTier.CRITICAL, "v/critical")
+                .put(PriorityTier.HIGH, "v/high")
+                .put(PriorityTier.LOW, "v/low")
+                .build();
+        DegradationState state = DegradationState.at(level, 0);
+        DegradationPolicy policy = DegradationPolicies.thresholds().create();
+        for (LoadSample sample : List.of(new LoadSample(), new LoadSample().markInFlightDrained())) {
+            state.advance(policy, sample, 1);
+            for (PriorityTier tier : PriorityTier.values()) {
+                byte[] key = ("v/" + tier.name().toLowerCase(Locale.ROOT)).getBytes(StandardCharsets.UTF_8);
+                assertThat(Admission.of(state, tiers, key)).as("%s", tier).isEqualTo(Admission.of(state, tier));
+            }
+        }
     }
 
     @Test
