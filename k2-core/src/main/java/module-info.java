@@ -2,6 +2,7 @@
 module io.k2data.core {
     requires transitive io.k2data.api;
     requires transitive micrometer.core;
+    requires java.management;
     requires org.slf4j;
     requires static transitive org.jspecify;
 

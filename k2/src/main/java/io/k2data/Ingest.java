@@ -5,6 +5,8 @@ import io.k2data.api.LogPartition;
 import io.k2data.api.PartitionContext;
 import io.k2data.api.StartPosition;
 import io.k2data.api.sequence.StreamLedger;
+import io.k2data.pipeline.DegradationStatus;
+import io.k2data.pipeline.Enrichment;
 import io.k2data.pipeline.Health;
 import io.k2data.pipeline.IngestPipeline;
 import io.k2data.pipeline.IngestPlan;
@@ -125,6 +127,16 @@ public final class Ingest implements AutoCloseable {
         }
         reading = read;
         return plan(plan.group(groupId));
+    }
+
+    /**
+     * Sets what adds to rows what their records do not say. It is skipped under load, where a degradation policy says so.
+     *
+     * @param enrichment adds to rows; called by one thread
+     * @return this
+     */
+    public synchronized Ingest enrich(Enrichment enrichment) {
+        return plan(plan.enrichment(enrichment));
     }
 
     private Ingest plan(IngestPlan changed) {
@@ -282,6 +294,15 @@ public final class Ingest implements AutoCloseable {
                 .flatMap(each -> each.streams().stream())
                 .sorted(Comparator.comparing(StreamLedger::stream))
                 .toList();
+    }
+
+    /**
+     * Returns how it stands under load.
+     *
+     * @return level, lag, memory and what is put off
+     */
+    public DegradationStatus degradation() {
+        return started().get(0).degradation();
     }
 
     /**

@@ -10,9 +10,14 @@ import io.k2data.api.PartitionContext;
 import io.k2data.api.SpiSelection;
 import io.k2data.api.View;
 import io.k2data.api.dedup.DeduplicatorFactory;
+import io.k2data.api.degradation.DegradationPolicyFactory;
 import io.k2data.api.event.EventType;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.dedup.Deduplicators;
+import io.k2data.degradation.Degradation;
+import io.k2data.degradation.DegradationPolicies;
+import io.k2data.degradation.PriorityTiers;
+import io.k2data.degradation.TierFile;
 import io.k2data.iceberg.HybridEngine;
 import io.k2data.iceberg.Warehouses;
 import io.k2data.kafka.KafkaDeadLetters;
@@ -80,6 +85,7 @@ public final class K2 implements AutoCloseable {
     private final SequenceTrackerFactory trackers;
     private final DeduplicatorFactory deduplicators;
     private final PipelineSettings settings;
+    private final @Nullable Degradation degradation;
     private final MeterRegistry meters;
     private final List<Ingest> ingests = new ArrayList<>();
     private boolean closed;
@@ -90,7 +96,9 @@ public final class K2 implements AutoCloseable {
             HybridEngine engine,
             SequenceTrackerFactory trackers,
             DeduplicatorFactory deduplicators,
-            PipelineSettings settings) {
+            PipelineSettings settings,
+            @Nullable Degradation degradation) {
+        this.degradation = degradation;
         this.kafka = Map.copyOf(builder.kafka);
         this.catalog = catalog;
         this.ownsCatalog = builder.catalog == null;
@@ -114,8 +122,8 @@ public final class K2 implements AutoCloseable {
      * Returns a builder filled from properties: {@code k2.warehouse} or {@code k2.catalog.*} (an Iceberg catalog's
      * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
      * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
-     * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker} and {@code k2.deduplicator}
-     * (names of implementations). Keys without the prefix {@code k2.} are left alone.
+     * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker}, {@code k2.deduplicator} and
+     * {@code k2.degradation-policy} (names of implementations), and {@code k2.tiers} (a file of priority tiers). Keys without the prefix {@code k2.} are left alone.
      *
      * @param properties the properties
      * @return the builder
@@ -137,6 +145,8 @@ public final class K2 implements AutoCloseable {
         known.put("k2.memory-limit-bytes", value -> builder.memoryLimitBytes(Long.parseLong(value)));
         known.put("k2.sequence-tracker", builder::sequenceTracker);
         known.put("k2.deduplicator", builder::deduplicator);
+        known.put("k2.degradation-policy", builder::degradationPolicy);
+        known.put("k2.tiers", value -> builder.tiers(Path.of(value)));
         known.put("k2.discover", value -> {
             if (!value.equals("true") && !value.equals("false")) {
                 throw new IllegalArgumentException("expected true or false");
@@ -206,7 +216,8 @@ public final class K2 implements AutoCloseable {
      * @return the ingest; {@link Ingest#start} sets it going, and closing this K2 closes it
      */
     public Ingest ingest(EventType<?> type, String topic, RowFormat format) {
-        return prepare(type, topic, format, IngestPlan.writing(type));
+        IngestPlan plan = IngestPlan.writing(type);
+        return prepare(type, topic, format, degradation == null ? plan : plan.degradation(degradation));
     }
 
     /**
@@ -459,6 +470,10 @@ public final class K2 implements AutoCloseable {
         private @Nullable DeduplicatorFactory deduplicator;
         private @Nullable String trackerName;
         private @Nullable String deduplicatorName;
+        private @Nullable DegradationPolicyFactory degradationPolicy;
+        private @Nullable String degradationPolicyName;
+        private @Nullable PriorityTiers tiers;
+        private @Nullable Path tierFile;
         private boolean discover;
         private MeterRegistry meters = new SimpleMeterRegistry();
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
@@ -575,6 +590,53 @@ public final class K2 implements AutoCloseable {
          */
         public Builder deduplicator(String name) {
             this.deduplicatorName = name;
+            return this;
+        }
+
+        /**
+         * Sets what chooses the degradation level under load; beats a name and whatever discovery finds. Without a policy
+         * and without tiers nothing is put off: an ingest that is too slow falls behind. With tiers alone it is
+         * {@link DegradationPolicies#thresholds()}.
+         *
+         * @param factory gives the policy
+         * @return this
+         */
+        public Builder degradationPolicy(DegradationPolicyFactory factory) {
+            this.degradationPolicy = factory;
+            return this;
+        }
+
+        /**
+         * Chooses the degradation policy by name.
+         *
+         * @param name the name, {@code thresholds} or one that discovery finds
+         * @return this
+         */
+        public Builder degradationPolicy(String name) {
+            this.degradationPolicyName = name;
+            return this;
+        }
+
+        /**
+         * Sets how important streams are under load: what is least important is put off first, and brought in later.
+         *
+         * @param priorityTiers the tiers
+         * @return this
+         */
+        public Builder tiers(PriorityTiers priorityTiers) {
+            this.tiers = priorityTiers;
+            return this;
+        }
+
+        /**
+         * Sets how important streams are under load, by a file that may be replaced while it is in use, see
+         * {@link TierFile} and {@link PriorityTiers}.
+         *
+         * @param file the file
+         * @return this
+         */
+        public Builder tiers(Path file) {
+            this.tierFile = file;
             return this;
         }
 
@@ -742,6 +804,7 @@ public final class K2 implements AutoCloseable {
                             PipelineSettings.DEFAULT.daysPerCommit(),
                             PipelineSettings.DEFAULT.eventTimeBehind(),
                             PipelineSettings.DEFAULT.eventTimeAhead()));
+            Degradation degradation = collect(problems, this::degradation);
             if (!problems.isEmpty() || chosenTracker == null || chosenDeduplicator == null || settings == null) {
                 throw new InvalidSettingsException(problems);
             }
@@ -764,10 +827,29 @@ public final class K2 implements AutoCloseable {
                     spool,
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
                     viewMaxAge);
-            return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings);
+            return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 
-        private static <V> @Nullable V collect(List<String> problems, Supplier<V> value) {
+        /** Null where nothing was said of it: then nothing is put off. */
+        private @Nullable Degradation degradation() {
+            if (tiers != null && tierFile != null) {
+                throw new InvalidSettingsException(List.of("tiers: set either tiers or a file of them, not both"));
+            }
+            if (degradationPolicy == null && degradationPolicyName == null && tiers == null && tierFile == null) {
+                return null;
+            }
+            DegradationPolicyFactory policy = SpiSelection.choose(
+                    DegradationPolicyFactory.class,
+                    degradationPolicy,
+                    degradationPolicyName,
+                    discover ? SpiSelection.discover(DegradationPolicyFactory.class) : List.of(),
+                    DegradationPolicies.thresholds());
+            return tierFile == null
+                    ? Degradation.of(policy, tiers == null ? PriorityTiers.none() : tiers)
+                    : Degradation.of(policy, TierFile.open(tierFile));
+        }
+
+        private static <V> @Nullable V collect(List<String> problems, Supplier<? extends @Nullable V> value) {
             try {
                 return value.get();
             } catch (InvalidSettingsException e) {

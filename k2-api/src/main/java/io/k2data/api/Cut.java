@@ -1,6 +1,8 @@
 package io.k2data.api;
 
+import io.k2data.api.degradation.Deferral;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.TreeMap;
@@ -38,6 +40,12 @@ public record Cut(Map<String, TableCut> tables) {
      * @param startOffset the offset at which the table began to take this partition
      * @param tableOffset the next offset after those the snapshot holds
      * @param liveEnd the next offset after those the view answers from, never below {@code tableOffset}
+     * @param deferred what below {@code liveEnd} was put off under load, and is therefore in no answer of the view
      */
-    public record PartitionCut(long startOffset, long tableOffset, long liveEnd) {}
+    public record PartitionCut(long startOffset, long tableOffset, long liveEnd, List<Deferral> deferred) {
+        /** Copies the list. */
+        public PartitionCut {
+            deferred = List.copyOf(deferred);
+        }
+    }
 }

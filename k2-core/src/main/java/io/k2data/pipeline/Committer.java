@@ -98,6 +98,16 @@ final class Committer {
         }
     }
 
+    /** Whether all that was handed over is committed. */
+    boolean isIdle() {
+        lock.lock();
+        try {
+            return !busy && waiting.isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private void throwFailure() {
         if (failure != null) {
             throw failure;

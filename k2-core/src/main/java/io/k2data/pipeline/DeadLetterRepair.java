@@ -194,12 +194,7 @@ public final class DeadLetterRepair {
         if (!rows.isEmpty()) {
             PartitionState known = Objects.requireNonNull(state);
             store.append(rows, Map.of());
-            commit(store.seal(List.of(new PartitionState(
-                    partition,
-                    known.startOffset(),
-                    known.next(),
-                    known.tally().repaired(rows.size()),
-                    known.repairs() + 1))));
+            commit(store.seal(List.of(known.repaired(rows.size()))));
         }
         run.stored += rows.size();
         run.storedBefore += before.size();

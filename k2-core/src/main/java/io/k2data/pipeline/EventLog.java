@@ -4,11 +4,13 @@ import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
- * The log that events come from, one topic of it. {@link #bounds}, {@link #flushDeadLetters} and {@link #wakeup} are called by
- * any thread, all else by the ingest thread alone.
+ * The log that events come from, one topic of it. {@link #bounds}, {@link #retention}, {@link #flushDeadLetters} and
+ * {@link #wakeup} are called by any thread, all else by the ingest thread alone.
  *
  * <p>Failures are {@link io.k2data.api.K2Exception}: {@code Retry} where the log cannot be reached just now,
  * {@link io.k2data.api.LostRangeException} where offsets that are needed are gone or were changed.
@@ -66,6 +68,33 @@ public interface EventLog extends AutoCloseable {
      * @return what came, possibly nothing
      */
     LogBatch poll(Duration timeout);
+
+    /**
+     * Says how far reading is behind, from what was fetched last; does not ask.
+     *
+     * @return records not given by {@link #poll} yet, over all partitions that are read; empty if not known just now
+     */
+    OptionalLong lag();
+
+    /**
+     * Reads a range again that was passed before; the reading of {@link #poll} goes on where it is. Blocks at most for the
+     * timeout. Given what came last as the next {@code from}, it reads on.
+     *
+     * @param partition the partition
+     * @param from the first offset
+     * @param to the offset after the last
+     * @param timeout the longest wait
+     * @return what came, possibly nothing; records that the log no longer has are passed over, so that {@code next} reaches
+     *     {@code to} in the end
+     */
+    LogBatch replay(LogPartition partition, long from, long to, Duration timeout);
+
+    /**
+     * Asks how long the log keeps records, counted from their timestamps. Blocks for the network.
+     *
+     * @return the time; empty if it keeps them for ever, or does not tell
+     */
+    Optional<Duration> retention();
 
     /**
      * Sends a record that was rejected to the dead letters, key and value untouched, with its position, reason and

@@ -3,6 +3,7 @@ package io.k2data.pipeline;
 import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
 import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import java.util.Collection;
 import java.util.List;
@@ -132,11 +133,42 @@ public interface EventStore extends AutoCloseable {
     Set<Long> storedOffsets(LogPartition partition, Collection<Long> offsets);
 
     /**
+     * Says what of a partition is put off, for queries. Called before the {@link #append} that moves its live end past it.
+     *
+     * @param partition the partition
+     * @param deferred all that is put off of it now
+     */
+    void deferred(LogPartition partition, List<Deferral> deferred);
+
+    /**
+     * Keeps the tiers that records are put off by, with the next commit whose states name their version.
+     *
+     * @param version the version
+     * @param tiers the tiers as text
+     */
+    void keepTiers(String version, String tiers);
+
+    /**
+     * Gives tiers back that a commit kept.
+     *
+     * @param version the version
+     * @return the text; empty if the table does not have it
+     */
+    Optional<String> tiers(String version);
+
+    /**
      * Returns the memory that rows not yet committed take.
      *
      * @return bytes, an estimate
      */
     long liveBytes();
+
+    /**
+     * Returns the memory that there is for them, and for queries.
+     *
+     * @return bytes
+     */
+    long liveBytesLimit();
 
     /**
      * Closes the open generation and opens the next.

@@ -13,6 +13,9 @@ import io.k2data.api.UnreadableTableException;
 import io.k2data.api.dedup.DedupBatch;
 import io.k2data.api.dedup.Deduplicator;
 import io.k2data.api.dedup.DeduplicatorFactory;
+import io.k2data.api.degradation.Deferral;
+import io.k2data.api.degradation.DegradationLevel;
+import io.k2data.api.degradation.PriorityTier;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.api.sequence.SequenceBatch;
@@ -20,6 +23,7 @@ import io.k2data.api.sequence.SequenceTracker;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.api.sequence.SequenceVerdict;
 import io.k2data.api.sequence.StreamLedger;
+import io.k2data.degradation.PriorityTiers;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -33,8 +37,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -52,6 +58,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -66,6 +73,10 @@ import org.slf4j.LoggerFactory;
  * nothing of it is kept. One that comes is read from the table's offset on, whatever was known of it before. The same way
  * is taken when another writer moved a partition: it is given up, with its part in what waits for its commit, and taken
  * anew; the other partitions are not touched.
+ *
+ * <p>Under load, if it was given a way to go on, it passes records of the less important tiers over: their ranges of offsets
+ * go to a ledger, which is part of the partition's state and so rides in the same commits. When the load is gone they are
+ * read again and brought in, by commits that shrink the ledger as they add the rows. See docs/decisions/0013-deferral.md.
  *
  * <p>Two threads. The <em>ingest</em> thread reads the log and owns everything a record passes through; the
  * <em>committer</em> thread turns sealed generations into commits. They meet at a bounded queue: when it is full,
@@ -103,6 +114,13 @@ public final class IngestPipeline implements AutoCloseable {
     private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(25);
     private static final Duration POLL_WHILE_HOLDING = Duration.ofMillis(1);
 
+    /** How much of its time the ingest thread spends on bringing in what was put off, while new records come. */
+    private static final double BACKFILL_SHARE = 0.25;
+
+    private static final long BACKFILL_CREDIT_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration BACKFILL_POLL = Duration.ofMillis(20);
+    private static final long RETENTION_NANOS = TimeUnit.MINUTES.toNanos(1);
+
     private final EventType<?> type;
     private final RowFormat format;
     private final IngestPlan plan;
@@ -122,6 +140,11 @@ public final class IngestPipeline implements AutoCloseable {
     private final Counter fenced;
     private final Counter retried;
     private final Map<Class<?>, Counter> sequenceCounters = new HashMap<>();
+    private final Counter deferredHoles;
+    private final Map<String, Counter> backfilled = new HashMap<>();
+    private final Counter enrichmentFailures;
+    /** Null where nothing is done under load. */
+    private final @Nullable LoadControl load;
 
     /** Guards what other threads look at: health, live ends, committed states. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -152,6 +175,13 @@ public final class IngestPipeline implements AutoCloseable {
     private volatile long lagRecords;
     private volatile long liveBytes;
     private volatile Tally committedHere = Tally.ZERO;
+    private volatile long deferredRecords;
+    private volatile long deferredRanges;
+    private volatile long oldestDeferredMillis = Long.MAX_VALUE;
+    private volatile long commitBeganNanos;
+    private volatile long lastCommitNanos;
+    /** Bytes of the generations that wait for their commit. Guarded by {@code lock}. */
+    private final Map<EventStore.Generation, Long> sealedBytes = new IdentityHashMap<>();
 
     // Ingest thread only, once it runs.
     private @Nullable RowDecoder decoder;
@@ -182,6 +212,15 @@ public final class IngestPipeline implements AutoCloseable {
     private long generationSinceNanos;
     private long memoryCheckedNanos;
     private long heldSinceNanos;
+    private final PartitionWork.Outcomes outcomes = new PartitionWork.Outcomes();
+    private final EnrichedValues enriched;
+    private final Map<String, PriorityTiers> tiersByVersion = new HashMap<>();
+    private long queueingNanos;
+    private long backfillCreditNanos;
+    private long backfillSinceNanos;
+    private boolean idle;
+    private long retentionAskedNanos;
+    private boolean retentionWarned;
 
     /**
      * Makes a pipeline; {@link #start} sets it going. It closes the log and the store when it is closed.
@@ -219,7 +258,7 @@ public final class IngestPipeline implements AutoCloseable {
         this.clock = clock;
         this.meters = meters;
         this.tags = Tags.of("table", type.name(), "role", plan.role().name().toLowerCase(Locale.ROOT));
-        this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::count, this::publish);
+        this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::observed, this::publish);
         this.committer = new Committer(
                 "k2-commit-" + type.name(), settings.pendingGenerations(), this::commitOnce, this::onCommitTrouble);
         this.thread = new Thread(this::run, "k2-ingest-" + type.name());
@@ -230,6 +269,21 @@ public final class IngestPipeline implements AutoCloseable {
                 .register(meters));
         this.fenced = counter("fenced");
         this.retried = counter("retried");
+        this.load = isFollower()
+                ? null
+                : plan.degradation()
+                        .map(degradation -> new LoadControl(type.name(), degradation, meters, tags, registered::add))
+                        .orElse(null);
+        this.enriched = new EnrichedValues(type);
+        this.deferredHoles = registered(Counter.builder("k2.sequence.verdicts")
+                .description("sequence numbers that were not in order")
+                .tags(tags)
+                .tag("verdict", "deferred")
+                .register(meters));
+        this.enrichmentFailures = registered(Counter.builder("k2.enrichment.failures")
+                .description("rows stored as they came, since the enrichment failed on them")
+                .tags(tags)
+                .register(meters));
         registerMeters();
     }
 
@@ -280,6 +334,28 @@ public final class IngestPipeline implements AutoCloseable {
                 .description("records in the log not read yet, as of the last commit")
                 .tags(tags)
                 .register(meters));
+        for (String outcome : List.of("stored", "duplicate", "rejected", "lost")) {
+            backfilled.put(
+                    outcome,
+                    registered(Counter.builder("k2.backfill.records")
+                            .description("records that were put off under load and brought in, by what became of them")
+                            .tags(tags)
+                            .tag("outcome", outcome)
+                            .register(meters)));
+        }
+        registered(Gauge.builder("k2.deferred.records", this, pipeline -> pipeline.deferredRecords)
+                .description("records that are put off under load and not brought in yet")
+                .tags(tags)
+                .register(meters));
+        registered(Gauge.builder("k2.deferred.ranges", this, pipeline -> pipeline.deferredRanges)
+                .description("ranges of the log that hold them")
+                .tags(tags)
+                .register(meters));
+        registered(Gauge.builder("k2.deferred.age", this, IngestPipeline::oldestDeferredSeconds)
+                .description("age of the oldest of them, by its Kafka timestamp; compare it with the topic's retention")
+                .baseUnit("seconds")
+                .tags(tags)
+                .register(meters));
         registered(Gauge.builder("k2.live.bytes", this, pipeline -> pipeline.liveBytes)
                 .description("memory of rows not committed yet")
                 .baseUnit("bytes")
@@ -292,7 +368,16 @@ public final class IngestPipeline implements AutoCloseable {
                 .register(meters));
     }
 
-    private void count(SequenceVerdict verdict) {
+    private double oldestDeferredSeconds() {
+        long oldest = oldestDeferredMillis;
+        return oldest == Long.MAX_VALUE ? 0 : Math.max(0, clock.millis() - oldest) / 1000.0;
+    }
+
+    private void observed(PartitionWork partition, StreamKey stream, long offset, SequenceVerdict verdict) {
+        if (!partition.ledger.isEmpty() && partition.seen(stream, offset, verdict, this::tiers)) {
+            deferredHoles.increment();
+            return;
+        }
         Counter counter = sequenceCounters.get(verdict.getClass());
         if (counter != null) {
             counter.increment();
@@ -428,12 +513,16 @@ public final class IngestPipeline implements AutoCloseable {
     public boolean ready() {
         lock.lock();
         try {
-            return health.status() == Health.Status.RUNNING
-                    && catchUp.entrySet().stream()
-                            .allMatch(end -> liveEnds.getOrDefault(end.getKey(), Long.MAX_VALUE) >= end.getValue());
+            return health.status() == Health.Status.RUNNING && hasCaughtUp();
         } finally {
             lock.unlock();
         }
+    }
+
+    /** The caller holds the lock. */
+    private boolean hasCaughtUp() {
+        return catchUp.entrySet().stream()
+                .allMatch(end -> liveEnds.getOrDefault(end.getKey(), Long.MAX_VALUE) >= end.getValue());
     }
 
     /**
@@ -507,10 +596,23 @@ public final class IngestPipeline implements AutoCloseable {
     public List<StreamLedger> streams() {
         return ask(() -> {
             List<StreamLedger> all = new ArrayList<>();
-            work.values().forEach(partition -> all.addAll(partition.tracker.ledger()));
+            work.values().forEach(partition -> all.addAll(partition.streams()));
             all.sort((a, b) -> a.stream().compareTo(b.stream()));
             return all;
         });
+    }
+
+    /**
+     * Returns how the ingest stands under load.
+     *
+     * @return level, lag, memory and what is put off; always {@code NORMAL} where nothing is done under load
+     */
+    public DegradationStatus degradation() {
+        LoadControl control = load;
+        return control == null
+                ? new DegradationStatus(
+                        DegradationLevel.NORMAL, "", 0, lagRecords, 0, Map.of(), deferredRecords, deferredRanges)
+                : control.status(lagRecords, deferredRecords, deferredRanges);
     }
 
     private <R> R ask(java.util.concurrent.Callable<R> question) {
@@ -845,6 +947,7 @@ public final class IngestPipeline implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        noteDeferred();
         committer.resume(waitingForCommit);
     }
 
@@ -883,6 +986,7 @@ public final class IngestPipeline implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        noteDeferred();
         LOG.atInfo().log("{}: took {}", type.name(), next);
     }
 
@@ -1042,6 +1146,7 @@ public final class IngestPipeline implements AutoCloseable {
             liveEnds.clear();
             liveEnds.putAll(ends);
             catchUp.clear();
+            sealedBytes.clear();
             noteLag(bounds);
             moved.signalAll();
         } finally {
@@ -1049,6 +1154,7 @@ public final class IngestPipeline implements AutoCloseable {
         }
         partitionsMayHaveGrown = false;
         full = false;
+        noteDeferred();
     }
 
     private boolean isOurs(LogPartition partition) {
@@ -1116,30 +1222,50 @@ public final class IngestPipeline implements AutoCloseable {
         try {
             SequenceTracker tracker = trackers.open(context, null);
             Deduplicator deduplicator = deduplicators.open(context, null);
+            PartitionWork opened = new PartitionWork(state, tracker, deduplicator);
+            state.deferred().forEach(deferral -> loadTiers(partition, deferral.tiersVersion()));
+            store.deferred(partition, state.deferred());
             if (state.tally().stored() > 0) {
-                rebuild(partition, tracker, deduplicator);
+                rebuild(opened);
             }
-            return new PartitionWork(state, tracker, deduplicator);
+            return opened;
         } catch (IOException e) {
             throw new K2Exception.Retry("cannot open the state of " + partition, e);
         }
     }
 
-    private void rebuild(LogPartition partition, SequenceTracker tracker, Deduplicator deduplicator) {
+    private void loadTiers(LogPartition partition, String version) {
+        if (!tiersByVersion.containsKey(version)) {
+            String text = store.tiers(version)
+                    .orElseThrow(() -> new K2Exception.Stop(
+                            "records of " + partition + " are put off by tiers of version " + version + ", which table "
+                                    + type.name() + " does not hold: its property was removed",
+                            null));
+            tiersByVersion.put(version, PriorityTiers.parse(text));
+        }
+    }
+
+    private PriorityTiers tiers(String version) {
+        return Objects.requireNonNull(tiersByVersion.get(version), version);
+    }
+
+    private void rebuild(PartitionWork partition) {
         SequenceBatch sequences = new SequenceBatch();
         DedupBatch ids = new DedupBatch();
         // Twice the window: a record may be older than the newest by a window, and its sighting by another.
         store.replay(
-                partition, 2 * deduplicators.window().toMillis(), (stream, id, sequence, offset, logTimeMillis) -> {
+                partition.partition,
+                2 * deduplicators.window().toMillis(),
+                (stream, id, sequence, offset, logTimeMillis) -> {
                     if (sequence != null) {
                         sequences.add(stream, sequence, offset);
                     }
                     addId(ids, stream, id, offset, logTimeMillis);
                     if (sequences.size() >= REBUILD_BATCH || ids.size() >= REBUILD_BATCH) {
-                        flush(sequences, tracker, ids, deduplicator);
+                        flush(sequences, ids, partition);
                     }
                 });
-        flush(sequences, tracker, ids, deduplicator);
+        flush(sequences, ids, partition);
     }
 
     private static void addId(DedupBatch ids, StreamKey stream, @Nullable Object id, long offset, long logTimeMillis) {
@@ -1150,11 +1276,15 @@ public final class IngestPipeline implements AutoCloseable {
         }
     }
 
-    private static void flush(
-            SequenceBatch sequences, SequenceTracker tracker, DedupBatch ids, Deduplicator deduplicator) {
-        tracker.observe(sequences);
+    private void flush(SequenceBatch sequences, DedupBatch ids, PartitionWork partition) {
+        partition.tracker.observe(sequences);
+        if (!partition.ledger.isEmpty()) {
+            for (int i = 0; i < sequences.size(); i++) {
+                partition.seen(sequences.stream(i), sequences.offset(i), sequences.verdict(i), this::tiers);
+            }
+        }
         sequences.clear();
-        deduplicator.register(ids, 0, ids.size());
+        partition.deduplicator.register(ids, 0, ids.size());
         ids.clear();
     }
 
@@ -1185,17 +1315,158 @@ public final class IngestPipeline implements AutoCloseable {
             pause(POLL.toMillis());
             return;
         }
-        LogBatch batch = log.poll(newEnds.isEmpty() ? POLL : POLL_WHILE_HOLDING);
-        if (batch.next().isEmpty()) {
+        if (isHeldBack()) {
+            return;
+        }
+        boolean behind = deferredRanges > 0 && mayBackfill();
+        LogBatch batch = log.poll(!newEnds.isEmpty() ? POLL_WHILE_HOLDING : behind ? Duration.ZERO : POLL);
+        idle = batch.next().isEmpty();
+        if (idle) {
             publish();
         } else {
+            long began = System.nanoTime();
             processing = true;
             process(batch);
             processing = false;
+            queueingNanos = System.nanoTime() - began;
         }
         if (generationIsDue()) {
             seal();
         }
+        backfill();
+    }
+
+    /** Has the level chosen, and says whether nothing is to be taken now, until what was taken is committed. */
+    private boolean isHeldBack() {
+        LoadControl control = load;
+        if (control == null) {
+            return false;
+        }
+        long now = System.nanoTime();
+        if (control.isDue(now) && control.decide(figures(now), now)) {
+            String version = control.tiers().version();
+            if (tiersByVersion.putIfAbsent(version, control.tiers()) == null) {
+                store.keepTiers(version, control.tiers().canonical());
+            }
+            work.values().forEach(partition -> partition.ledger.admit(control::admits));
+        }
+        if (!control.holding()) {
+            return false;
+        }
+        seal();
+        pause(POLL.toMillis());
+        return true;
+    }
+
+    private LoadControl.Figures figures(long now) {
+        long lag = log.lag().orElse(lagRecords);
+        lagRecords = lag;
+        long committing = commitBeganNanos;
+        boolean catchingUp;
+        long sealed;
+        lock.lock();
+        try {
+            catchingUp = !hasCaughtUp();
+            sealed = sealedBytes.values().stream().mapToLong(Long::longValue).sum();
+        } finally {
+            lock.unlock();
+        }
+        return new LoadControl.Figures(
+                lag,
+                catchingUp,
+                liveBytes,
+                store.liveBytesLimit(),
+                generationBytes + sealed,
+                // One more than there can be: reading as fast as the table takes is no overload.
+                settings.generationBytes() * (settings.pendingGenerations() + 2),
+                queueingNanos,
+                Math.max(lastCommitNanos, committing == 0 ? 0 : now - committing),
+                newEnds.isEmpty() && generationRows == 0 && committer.isIdle());
+    }
+
+    /** Whether what was put off may be brought in now: at NORMAL, and only a share of the time while new records come. */
+    private boolean mayBackfill() {
+        if (isFollower() || load != null && load.level() != DegradationLevel.NORMAL) {
+            return false;
+        }
+        return idle || backfillCreditNanos > 0;
+    }
+
+    /** Brings in some of what was put off, the most important tier first, and of that the oldest. */
+    private void backfill() {
+        if (deferredRanges == 0) {
+            return;
+        }
+        watchRetention();
+        long began = System.nanoTime();
+        long elapsed = backfillSinceNanos == 0 ? 0 : began - backfillSinceNanos;
+        backfillSinceNanos = began;
+        backfillCreditNanos = Math.min(BACKFILL_CREDIT_NANOS, backfillCreditNanos + (long) (elapsed * BACKFILL_SHARE));
+        if (!mayBackfill()) {
+            return;
+        }
+        PartitionWork partition = work.values().stream()
+                .filter(each -> !each.ledger.isEmpty())
+                .min(Comparator.comparing(each -> each.ledger.next().orElseThrow().tier))
+                .orElse(null);
+        if (partition == null) {
+            return;
+        }
+        DeferralLedger.Entry entry = partition.ledger.next().orElseThrow();
+        LogBatch batch = log.replay(partition.partition, entry.fromOffset(), entry.toOffset(), BACKFILL_POLL);
+        LogOffset next = batch.next().get(partition.partition);
+        if (next != null) {
+            processing = true;
+            pass(partition, batch.records(), 0, batch.records().size(), next, micros(clock.instant()), entry);
+            processing = false;
+            publish();
+            if (generationIsDue()) {
+                seal();
+            }
+        }
+        backfillCreditNanos -= System.nanoTime() - began;
+    }
+
+    private void noteDeferred() {
+        long records = 0;
+        long ranges = 0;
+        long oldest = Long.MAX_VALUE;
+        for (PartitionWork partition : work.values()) {
+            if (!partition.ledger.isEmpty()) {
+                records += partition.ledger.records();
+                ranges += partition.ledger.size();
+                oldest = Math.min(oldest, partition.ledger.oldestMillis());
+            }
+        }
+        if (ranges == 0) {
+            retentionWarned = false;
+        }
+        deferredRecords = records;
+        deferredRanges = ranges;
+        oldestDeferredMillis = oldest;
+    }
+
+    /** Says early that what is put off may be gone before it is brought in. */
+    private void watchRetention() {
+        long now = System.nanoTime();
+        if (retentionWarned || retentionAskedNanos != 0 && now - retentionAskedNanos < RETENTION_NANOS) {
+            return;
+        }
+        retentionAskedNanos = Math.max(1, now);
+        log.retention().ifPresent(retention -> {
+            double age = oldestDeferredSeconds();
+            if (age * 2 > retention.toSeconds()) {
+                retentionWarned = true;
+                LOG.atWarn()
+                        .log(
+                                "{}: {} records are put off, the oldest {} seconds old, and the topic keeps records for {}"
+                                        + " seconds: bring the load down, or raise retention.ms, or they are lost",
+                                type.name(),
+                                deferredRecords,
+                                (long) age,
+                                retention.toSeconds());
+            }
+        });
     }
 
     /** Tells the group now and then how far its partitions were taken. */
@@ -1225,6 +1496,10 @@ public final class IngestPipeline implements AutoCloseable {
             Map<LogPartition, EventLog.Bounds> bounds = log.bounds();
             lock.lock();
             try {
+                if (unreachable) {
+                    // What piled up meanwhile is to be caught up with; it does not say that we are too slow.
+                    catchUp.clear();
+                }
                 noteBounds(bounds);
                 if (unreachable) {
                     unreachable = false;
@@ -1315,9 +1590,16 @@ public final class IngestPipeline implements AutoCloseable {
                 throw new IllegalStateException("the log gave records of " + partition + " without its next offset");
             }
             if (to < records.size() && records.get(to).partition().equals(partition)) {
-                take(records, from, to, new LogOffset(records.get(to).offset(), next.leaderEpoch()), nowMicros);
+                pass(
+                        work(partition),
+                        records,
+                        from,
+                        to,
+                        new LogOffset(records.get(to).offset(), next.leaderEpoch()),
+                        nowMicros,
+                        null);
             } else {
-                take(records, from, to, next, nowMicros);
+                pass(work(partition), records, from, to, next, nowMicros, null);
                 quiet.remove(partition);
             }
             if (inSteps) {
@@ -1325,7 +1607,10 @@ public final class IngestPipeline implements AutoCloseable {
             }
             from = to;
         }
-        quiet.forEach((partition, next) -> advance(partition, next, 0, 0, 0, 0));
+        quiet.forEach((partition, next) -> {
+            outcomes.clear();
+            advance(work(partition), next);
+        });
         // Each step that makes rows visible costs as much as hundreds of rows. While they come fast and nobody waits
         // for
         // them, they are held back for a moment and go together.
@@ -1338,34 +1623,66 @@ public final class IngestPipeline implements AutoCloseable {
         }
     }
 
-    /** Takes records of one partition; seals in between where one commit would touch too many days. */
-    private void take(List<LogRecord> records, int from, int to, LogOffset next, long nowMicros) {
-        LogPartition partition = records.get(from).partition();
-        PartitionWork partitionWork = work(partition);
+    /**
+     * Passes records of one partition, new ones or such as were put off, the entry says which; seals in between where one
+     * commit would touch too many days.
+     */
+    private void pass(
+            PartitionWork partitionWork,
+            List<LogRecord> records,
+            int from,
+            int to,
+            LogOffset next,
+            long nowMicros,
+            DeferralLedger.@Nullable Entry entry) {
+        LogPartition partition = partitionWork.partition;
+        LoadControl control = entry == null && load != null && load.sheds() ? load : null;
         judge.clear();
-        long rejected = 0;
-        long foreign = 0;
+        outcomes.clear();
         for (int i = from; i < to; i++) {
             LogRecord record = records.get(i);
-            generationBytes += bytes(record.key()) + bytes(record.value());
+            byte[] key = record.key();
             try {
-                @Nullable Object @Nullable [] values = decode(record);
-                if (values == null) {
-                    foreign++;
+                if (!isSelected(record)) {
+                    outcomes.foreign += entry == null ? 1 : 0;
                     continue;
                 }
-                long eventTime = Objects.requireNonNull(decoder).checked()
-                        ? Objects.requireNonNull(checker).checkTime(values, record.timestampMillis())
-                        : Objects.requireNonNull(checker).check(values, record.timestampMillis());
+                if (entry != null && key != null && tiers(entry.tiersVersion).tierOf(key) != entry.tier
+                        || control != null
+                                && key != null
+                                && putsOff(
+                                        control,
+                                        partitionWork,
+                                        record,
+                                        control.tiers().tierOf(key))) {
+                    continue;
+                }
+                @Nullable
+                Object @Nullable [] values = Objects.requireNonNull(decoder).decode(record);
+                if (values == null) {
+                    outcomes.foreign += entry == null || key != null ? 1 : 0;
+                    continue;
+                }
+                if (key == null
+                        && (entry != null && tiers(entry.tiersVersion).tierOf(stream(values)) != entry.tier
+                                || control != null
+                                        && putsOff(
+                                                control,
+                                                partitionWork,
+                                                record,
+                                                control.tiers().tierOf(stream(values))))) {
+                    continue;
+                }
+                generationBytes += bytes(key) + bytes(record.value());
+                long eventTime = check(values, record);
                 long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
                 if (day != lastDay && days.size() >= settings.daysPerCommit() && !days.contains(day)) {
                     // All before this record goes with this generation, and this record begins the next.
-                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected, foreign);
+                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), entry);
                     publish();
                     seal();
                     judge.clear();
-                    rejected = 0;
-                    foreign = 0;
+                    outcomes.clear();
                 }
                 if (day != lastDay) {
                     days.add(day);
@@ -1373,30 +1690,73 @@ public final class IngestPipeline implements AutoCloseable {
                 }
                 judge.add(new Row(partition, record.offset(), record.timestampMillis(), nowMicros, values));
             } catch (Rejection rejection) {
+                if (entry != null && key == null) {
+                    // A record that cannot be read has no tier, so it was rejected when it first came.
+                    continue;
+                }
                 if (mayAdd(rejection.newColumns())) {
-                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), rejected, foreign);
+                    store(partitionWork, new LogOffset(record.offset(), next.leaderEpoch()), entry);
                     publish();
                     throw new ColumnsNeeded(rejection.newColumns());
                 }
                 if (!isFollower()) {
                     log.deadLetter(type.name(), record, rejection);
                 }
-                rejected++;
+                outcomes.rejected++;
             }
         }
-        store(partitionWork, next, rejected, foreign);
+        store(partitionWork, next, entry);
     }
 
-    private @Nullable Object @Nullable [] decode(LogRecord record) throws Rejection {
-        boolean selected;
+    private boolean isSelected(LogRecord record) throws Rejection {
         try {
-            selected = plan.select().test(record);
+            return plan.select().test(record);
         } catch (K2Exception e) {
             throw e;
         } catch (RuntimeException e) {
             throw new Rejection(Rejection.Reason.UNDECODABLE, "the selection of records failed: " + e);
         }
-        return selected ? Objects.requireNonNull(decoder).decode(record) : null;
+    }
+
+    /** Puts a record off if its tier is not taken now. */
+    private boolean putsOff(LoadControl control, PartitionWork partitionWork, LogRecord record, PriorityTier tier) {
+        if (control.admits(tier)
+                || !partitionWork.ledger.defer(
+                        tier, control.tiers().version(), record.offset(), record.timestampMillis())) {
+            return false;
+        }
+        control.shed(tier);
+        outcomes.deferred++;
+        return true;
+    }
+
+    private StreamKey stream(@Nullable Object[] values) throws Rejection {
+        if (values[type.index("venue")] instanceof String venue
+                && values[type.index("symbol")] instanceof String symbol
+                && !venue.isEmpty()
+                && !symbol.isEmpty()) {
+            return new StreamKey(venue, symbol);
+        }
+        throw new Rejection(Rejection.Reason.MISSING_FIELD, "venue or symbol is missing");
+    }
+
+    private long check(@Nullable Object[] values, LogRecord record) throws Rejection {
+        boolean checked = Objects.requireNonNull(decoder).checked();
+        if (plan.enrichment().isPresent() && (load == null || load.enriches())) {
+            checked = false;
+            try {
+                plan.enrichment().get().enrich(enriched.over(values));
+            } catch (K2Exception e) {
+                throw e;
+            } catch (RuntimeException e) {
+                enrichmentFailures.increment();
+                LOG.atDebug().setCause(e).log("{}: the enrichment of {} failed", type.name(), record.offset());
+            }
+        }
+        RowChecker rows = Objects.requireNonNull(checker);
+        return checked
+                ? rows.checkTime(values, record.timestampMillis())
+                : rows.check(values, record.timestampMillis());
     }
 
     private boolean mayAdd(List<Rejection.NewColumn> needed) {
@@ -1406,16 +1766,66 @@ public final class IngestPipeline implements AutoCloseable {
                 && needed.stream().noneMatch(column -> refusedColumns.contains(column.name()));
     }
 
-    private void store(PartitionWork partitionWork, LogOffset next, long rejected, long foreign) {
-        int stored = judge.judge(partitionWork, rows::add);
-        int duplicate = judge.size() - stored;
-        advance(partitionWork.partition, next, stored, duplicate, rejected, foreign);
+    private void store(PartitionWork partitionWork, LogOffset next, DeferralLedger.@Nullable Entry entry) {
+        outcomes.stored = judge.judge(partitionWork, rows::add);
+        outcomes.duplicate = judge.size() - outcomes.stored;
+        if (entry == null) {
+            advance(partitionWork, next);
+        } else {
+            backfilled(partitionWork, entry, next.offset());
+        }
     }
 
-    private void advance(
-            LogPartition partition, LogOffset next, long stored, long duplicate, long rejected, long foreign) {
-        work(partition).advance(next, stored, duplicate, rejected, foreign);
-        newEnds.put(partition, next.offset());
+    private void advance(PartitionWork partitionWork, LogOffset next) {
+        partitionWork.advance(next, outcomes);
+        newEnds.put(partitionWork.partition, next.offset());
+        if (load != null) {
+            load.taken(outcomes.records());
+        }
+        if (outcomes.deferred > 0) {
+            store.deferred(partitionWork.partition, partitionWork.ledger.snapshot());
+            noteDeferred();
+        }
+    }
+
+    private void backfilled(PartitionWork partitionWork, DeferralLedger.Entry entry, long next) {
+        if (outcomes.records() + outcomes.foreign > entry.records()) {
+            throw new K2Exception.Stop(
+                    "more records of tier " + entry.tier + " are in " + partitionWork.partition + " below offset "
+                            + next
+                            + " than were put off there: " + entry.snapshot()
+                            + "; the selection of records has to say the same of the same record",
+                    null);
+        }
+        Deferral before = entry.snapshot();
+        long gone = partitionWork.backfill(entry, next, outcomes);
+        if (gone > 0) {
+            LOG.atError()
+                    .log(
+                            "{}: {} records of tier {} are lost: they were put off, in offsets [{}, {}) of {}, and are gone from"
+                                    + " the log before they could be brought in",
+                            type.name(),
+                            gone,
+                            before.tier(),
+                            before.fromOffset(),
+                            before.toOffset(),
+                            partitionWork.partition);
+        }
+        count("stored", outcomes.stored);
+        count("duplicate", outcomes.duplicate);
+        count("rejected", outcomes.rejected);
+        count("lost", gone);
+        if (partitionWork.ledger.isEmpty()) {
+            Objects.requireNonNull(sequenceCounters.get(SequenceVerdict.Gap.class))
+                    .increment(partitionWork.closeHoles());
+        }
+        newEnds.put(partitionWork.partition, partitionWork.next().offset());
+        store.deferred(partitionWork.partition, partitionWork.ledger.snapshot());
+        noteDeferred();
+    }
+
+    private void count(String outcome, long records) {
+        Objects.requireNonNull(backfilled.get(outcome)).increment(records);
     }
 
     private PartitionWork work(LogPartition partition) {
@@ -1484,6 +1894,14 @@ public final class IngestPipeline implements AutoCloseable {
         }
         if (!states.isEmpty()) {
             EventStore.Generation generation = store.seal(states);
+            if (!isFollower()) {
+                lock.lock();
+                try {
+                    sealedBytes.put(generation, generationBytes);
+                } finally {
+                    lock.unlock();
+                }
+            }
             clearGeneration();
             if (!isFollower()) {
                 committer.submit(generation);
@@ -1506,6 +1924,7 @@ public final class IngestPipeline implements AutoCloseable {
 
     private void commitOnce(EventStore.Generation generation) {
         long began = System.nanoTime();
+        commitBeganNanos = began;
         // Dead letters are at least once: they stand before the commit that passes them. If one was not acknowledged,
         // only reading its record again brings it back, so this attempt is not simply repeated.
         try {
@@ -1517,9 +1936,12 @@ public final class IngestPipeline implements AutoCloseable {
         requireSameTopic(
                 generation.states().stream().map(PartitionState::partition).toList(), bounds.keySet());
         store.commit(generation);
-        commitTimer.record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
+        lastCommitNanos = System.nanoTime() - began;
+        commitBeganNanos = 0;
+        commitTimer.record(lastCommitNanos, TimeUnit.NANOSECONDS);
         lock.lock();
         try {
+            sealedBytes.remove(generation);
             for (PartitionState state : generation.states()) {
                 PartitionState before = committed.put(state.partition(), state);
                 Tally counted = before == null ? Tally.ZERO : before.tally();
@@ -1561,6 +1983,48 @@ public final class IngestPipeline implements AutoCloseable {
     private void onCommitTrouble(RuntimeException trouble) {
         retried.increment();
         setHealth(Health.Status.RETRYING, trouble.getMessage());
+    }
+
+    /** A row's values by name, for the enrichment. */
+    private final class EnrichedValues implements Enrichment.Values {
+        private final Set<Integer> identity = new HashSet<>();
+        private @Nullable Object[] values = {};
+
+        EnrichedValues(EventType<?> type) {
+            Stream.of("venue", "symbol", "event_time").forEach(name -> identity.add(type.index(name)));
+            type.idColumns().forEach(column -> identity.add(type.index(column.name())));
+            type.sequenceColumn().ifPresent(column -> identity.add(type.index(column.name())));
+        }
+
+        EnrichedValues over(@Nullable Object[] row) {
+            values = row;
+            return this;
+        }
+
+        private int index(String column) {
+            List<Column> columns = store.columns();
+            for (int i = 0; i < columns.size(); i++) {
+                if (columns.get(i).name().equals(column)) {
+                    return i;
+                }
+            }
+            throw new IllegalArgumentException("table " + type.name() + " has no column '" + column + "'");
+        }
+
+        @Override
+        public @Nullable Object value(String column) {
+            return values[index(column)];
+        }
+
+        @Override
+        public void set(String column, @Nullable Object value) {
+            int index = index(column);
+            if (identity.contains(index)) {
+                throw new IllegalArgumentException(
+                        "'" + column + "' is part of an event's identity and stays as it is");
+            }
+            values[index] = value;
+        }
     }
 
     /** Leaves the taking of a batch at a record that the table has no columns for. */

@@ -3,6 +3,7 @@ package io.k2data.pipeline;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.StartPosition;
 import io.k2data.api.event.EventType;
+import io.k2data.degradation.Degradation;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
@@ -15,16 +16,20 @@ import java.util.function.Predicate;
  * @param role whether it commits, or only follows a writer
  * @param start where a new table begins to take the topic
  * @param unknownFields what becomes of fields without a column
- * @param select says which records hold events of the ingest's type; the others are counted as foreign. Called by the
- *     ingest thread; if it throws, the record goes to the dead letters
+ * @param select says which records hold events of the ingest's type; the others are counted as foreign. It must say the
+ *     same of the same record again. Called by the ingest thread; if it throws, the record goes to the dead letters
  * @param group the group of writers that the topic's partitions are divided among; empty for a writer that takes all
+ * @param degradation what is done under load; empty for nothing but to fall behind
+ * @param enrichment adds to rows what their records do not say
  */
 public record IngestPlan(
         Role role,
         StartPosition start,
         UnknownFields unknownFields,
         Predicate<? super LogRecord> select,
-        Optional<String> group) {
+        Optional<String> group,
+        Optional<Degradation> degradation,
+        Optional<Enrichment> enrichment) {
     /** The header that names a record's event type on a topic that mixes them. */
     public static final String TYPE_HEADER = "k2.type";
 
@@ -49,7 +54,13 @@ public record IngestPlan(
      */
     public static IngestPlan writing(EventType<?> type) {
         return new IngestPlan(
-                Role.WRITER, StartPosition.earliest(), UnknownFields.REJECT, byHeader(type.name()), Optional.empty());
+                Role.WRITER,
+                StartPosition.earliest(),
+                UnknownFields.REJECT,
+                byHeader(type.name()),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty());
     }
 
     private static Predicate<LogRecord> byHeader(String type) {
@@ -72,7 +83,13 @@ public record IngestPlan(
      */
     public IngestPlan role(Role newRole) {
         return new IngestPlan(
-                newRole, start, unknownFields, select, newRole == Role.FOLLOWER ? Optional.empty() : group);
+                newRole,
+                start,
+                unknownFields,
+                select,
+                newRole == Role.FOLLOWER ? Optional.empty() : group,
+                degradation,
+                enrichment);
     }
 
     /**
@@ -82,7 +99,7 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan start(StartPosition newStart) {
-        return new IngestPlan(role, newStart, unknownFields, select, group);
+        return new IngestPlan(role, newStart, unknownFields, select, group, degradation, enrichment);
     }
 
     /**
@@ -92,7 +109,7 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan unknownFields(UnknownFields newUnknownFields) {
-        return new IngestPlan(role, start, newUnknownFields, select, group);
+        return new IngestPlan(role, start, newUnknownFields, select, group, degradation, enrichment);
     }
 
     /**
@@ -102,7 +119,7 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan select(Predicate<? super LogRecord> newSelect) {
-        return new IngestPlan(role, start, unknownFields, newSelect, group);
+        return new IngestPlan(role, start, unknownFields, newSelect, group, degradation, enrichment);
     }
 
     /**
@@ -112,6 +129,26 @@ public record IngestPlan(
      * @return the plan
      */
     public IngestPlan group(String newGroup) {
-        return new IngestPlan(role, start, unknownFields, select, Optional.of(newGroup));
+        return new IngestPlan(role, start, unknownFields, select, Optional.of(newGroup), degradation, enrichment);
+    }
+
+    /**
+     * Returns the plan with a way to go on under load; a follower takes everything all the same.
+     *
+     * @param newDegradation what is done
+     * @return the plan
+     */
+    public IngestPlan degradation(Degradation newDegradation) {
+        return new IngestPlan(role, start, unknownFields, select, group, Optional.of(newDegradation), enrichment);
+    }
+
+    /**
+     * Returns the plan with an enrichment.
+     *
+     * @param newEnrichment adds to rows
+     * @return the plan
+     */
+    public IngestPlan enrichment(Enrichment newEnrichment) {
+        return new IngestPlan(role, start, unknownFields, select, group, degradation, Optional.of(newEnrichment));
     }
 }

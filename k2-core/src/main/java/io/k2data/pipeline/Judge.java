@@ -26,7 +26,7 @@ final class Judge {
 
     private final EventStore store;
     private final long windowMillis;
-    private final Consumer<SequenceVerdict> onSequence;
+    private final OnSequence onSequence;
     /** Brings rows that were accepted before to where the store finds them. */
     private final Runnable publish;
 
@@ -44,12 +44,7 @@ final class Judge {
     private final int venueIndex;
     private final int symbolIndex;
 
-    Judge(
-            EventType<?> type,
-            EventStore store,
-            long windowMillis,
-            Consumer<SequenceVerdict> onSequence,
-            Runnable publish) {
+    Judge(EventType<?> type, EventStore store, long windowMillis, OnSequence onSequence, Runnable publish) {
         this.store = store;
         this.windowMillis = windowMillis;
         this.onSequence = onSequence;
@@ -61,6 +56,13 @@ final class Judge {
                 type.sequenceColumn().map(column -> type.index(column.name())).orElse(-1);
         this.venueIndex = type.index("venue");
         this.symbolIndex = type.index("symbol");
+    }
+
+    /** Told of every verdict on a sequence number. */
+    @FunctionalInterface
+    interface OnSequence {
+        /** Called in order of judging. */
+        void accept(PartitionWork work, StreamKey stream, long offset, SequenceVerdict verdict);
     }
 
     void clear() {
@@ -138,7 +140,7 @@ final class Judge {
     int judge(PartitionWork work, Consumer<Row> accepted) {
         work.tracker.observe(sequences);
         for (int i = 0; i < sequences.size(); i++) {
-            onSequence.accept(sequences.verdict(i));
+            onSequence.accept(work, sequences.stream(i), sequences.offset(i), sequences.verdict(i));
         }
         int judged = 0;
         while (judged < ids.size()) {

@@ -2,8 +2,18 @@ package io.k2data.pipeline;
 
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
+import io.k2data.api.StreamKey;
 import io.k2data.api.dedup.Deduplicator;
 import io.k2data.api.sequence.SequenceTracker;
+import io.k2data.api.sequence.SequenceVerdict;
+import io.k2data.api.sequence.StreamLedger;
+import io.k2data.api.sequence.StreamLedger.Range;
+import io.k2data.degradation.PriorityTiers;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
 
 /** A partition as the ingest thread works on it: where it is, what it counted, and the state it judges with. */
 final class PartitionWork {
@@ -12,13 +22,22 @@ final class PartitionWork {
     final Deduplicator deduplicator;
     private final long startOffset;
     private final long repairs;
+    /** What of it is put off. */
+    final DeferralLedger ledger;
+
+    /** While something is put off: by stream, where it was last seen, and the holes that cross what is put off. */
+    private final Map<StreamKey, Long> lastSeen = new HashMap<>();
+
+    private final Map<StreamKey, List<Range>> deferredHoles = new HashMap<>();
+    private long deferralCommits;
+    private boolean deferralMoved;
     private LogOffset next;
     private long consumed;
     private long stored;
     private long duplicate;
     private long rejected;
-    private final long deferred;
-    private final long lost;
+    private long deferred;
+    private long lost;
     private long skipped;
     private long foreign;
     private boolean moved;
@@ -29,6 +48,8 @@ final class PartitionWork {
         this.deduplicator = deduplicator;
         this.startOffset = from.startOffset();
         this.repairs = from.repairs();
+        this.deferralCommits = from.deferralCommits();
+        this.ledger = new DeferralLedger(from.deferred());
         this.next = from.next();
         Tally tally = from.tally();
         this.consumed = tally.consumed();
@@ -46,21 +67,103 @@ final class PartitionWork {
     }
 
     /** Moves on, over records of which each has one outcome; offsets in between that held none are skipped. */
-    void advance(LogOffset to, long newStored, long newDuplicate, long newRejected, long newForeign) {
-        long records = newStored + newDuplicate + newRejected;
-        long gone = to.offset() - next.offset() - records - newForeign;
+    void advance(LogOffset to, Outcomes of) {
+        long gone = to.offset() - next.offset() - of.records() - of.foreign;
         if (gone < 0) {
-            throw new IllegalStateException(partition + ": " + (records + newForeign) + " records between offsets "
+            throw new IllegalStateException(partition + ": " + (of.records() + of.foreign) + " records between offsets "
                     + next.offset() + " and " + to.offset());
         }
-        consumed += records;
-        stored += newStored;
-        duplicate += newDuplicate;
-        rejected += newRejected;
+        consumed += of.records();
+        stored += of.stored;
+        duplicate += of.duplicate;
+        rejected += of.rejected;
+        deferred += of.deferred;
         skipped += gone;
-        foreign += newForeign;
+        foreign += of.foreign;
         moved |= to.offset() != next.offset();
+        deferralMoved |= of.deferred > 0;
         next = to;
+    }
+
+    /**
+     * Brings records in that were put off, up to an offset.
+     *
+     * @return how many are gone from the log, which shows when the entry was read to its end
+     */
+    long backfill(DeferralLedger.Entry entry, long to, Outcomes of) {
+        long records = of.records() + of.foreign;
+        long gone = ledger.advance(entry, to, records);
+        // What turns out to be another type's was counted as consumed when nobody had looked into it.
+        consumed -= of.foreign;
+        foreign += of.foreign;
+        stored += of.stored;
+        duplicate += of.duplicate;
+        rejected += of.rejected;
+        lost += gone;
+        deferred -= records + gone;
+        moved = true;
+        deferralMoved = true;
+        if (ledger.isEmpty()) {
+            lastSeen.clear();
+        }
+        return gone;
+    }
+
+    /** What became of some records. */
+    static final class Outcomes {
+        long stored;
+        long duplicate;
+        long rejected;
+        long deferred;
+        long foreign;
+
+        long records() {
+            return stored + duplicate + rejected + deferred;
+        }
+
+        void clear() {
+            stored = 0;
+            duplicate = 0;
+            rejected = 0;
+            deferred = 0;
+            foreign = 0;
+        }
+    }
+
+    /**
+     * Notes where a stream was seen, and says whether a hole in its numbers lies across records that are put off. Called
+     * for every number while something is.
+     */
+    boolean seen(StreamKey stream, long offset, SequenceVerdict verdict, Function<String, PriorityTiers> tiersOf) {
+        long before = lastSeen.getOrDefault(stream, -1L);
+        if (offset > before) {
+            lastSeen.put(stream, offset);
+        }
+        if (!(verdict instanceof SequenceVerdict.Gap gap) || !ledger.reaches(stream, before, offset, tiersOf)) {
+            return false;
+        }
+        deferredHoles.computeIfAbsent(stream, key -> new ArrayList<>()).add(new Range(gap.from(), gap.to()));
+        return true;
+    }
+
+    /** The streams' ledgers, with what is missing only because it was put off told apart. */
+    List<StreamLedger> streams() {
+        List<StreamLedger> all = tracker.ledger();
+        return deferredHoles.isEmpty()
+                ? all
+                : all.stream()
+                        .map(each -> each.deferring(deferredHoles.getOrDefault(each.stream(), List.of())))
+                        .toList();
+    }
+
+    /** Once nothing is put off any more, what is still missing is missing. Returns how many gaps that makes. */
+    long closeHoles() {
+        if (deferredHoles.isEmpty()) {
+            return 0;
+        }
+        long left = streams().stream().mapToLong(each -> each.deferred().size()).sum();
+        deferredHoles.clear();
+        return left;
     }
 
     /** The state as of now. */
@@ -70,7 +173,9 @@ final class PartitionWork {
                 startOffset,
                 next,
                 new Tally(consumed, stored, duplicate, rejected, deferred, lost, skipped, foreign),
-                repairs);
+                repairs,
+                deferralMoved ? deferralCommits + 1 : deferralCommits,
+                ledger.snapshot());
     }
 
     boolean moved() {
@@ -79,6 +184,10 @@ final class PartitionWork {
 
     void sealed() {
         moved = false;
+        if (deferralMoved) {
+            deferralCommits++;
+            deferralMoved = false;
+        }
     }
 
     void close() {

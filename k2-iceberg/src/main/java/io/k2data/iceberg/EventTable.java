@@ -5,6 +5,7 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.UnreadableTableException;
+import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.pipeline.PartitionState;
@@ -14,6 +15,8 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.BaseTable;
@@ -53,6 +56,9 @@ import org.slf4j.LoggerFactory;
  */
 final class EventTable {
     private static final Logger LOG = LoggerFactory.getLogger(EventTable.class);
+    /** By version, the tiers that records are put off by. */
+    private static final String TIERS_PREFIX = "k2.tiers.";
+
     private static final Namespace NAMESPACE = Namespace.of("k2");
 
     private final Table table;
@@ -173,6 +179,11 @@ final class EventTable {
         return StoredState.readAll(name(), metadata.properties());
     }
 
+    /** Tiers that a commit kept. */
+    Optional<String> tiers(String version) {
+        return Optional.ofNullable(operations.current().properties().get(TIERS_PREFIX + version));
+    }
+
     private static Iterable<Snapshot> ancestors(TableMetadata metadata) {
         Snapshot current = metadata.currentSnapshot();
         return current == null ? List.of() : SnapshotUtil.ancestorsOf(current.snapshotId(), metadata::snapshot);
@@ -185,13 +196,15 @@ final class EventTable {
      * @param files the data files, possibly none
      * @param expected what the partitions' properties must still say, null where there must be none
      * @param next the states to write
+     * @param tiers by version, tiers as text, of which those are written too that the states name and the table lacks
      * @return the new states as they stand in the table
      */
     Map<LogPartition, StoredState> commit(
             String commitId,
             List<DataFile> files,
             Map<LogPartition, StoredState> expected,
-            Collection<PartitionState> next) {
+            Collection<PartitionState> next,
+            Map<String, String> tiers) {
         TableMetadata before = refresh();
         if (landed(commitId, before.properties(), next)) {
             return committed(before, next);
@@ -218,6 +231,13 @@ final class EventTable {
                         StoredState.key(state.partition()),
                         StoredState.write(state, commitId, staged.snapshotId(), parentSequence));
             }
+            next.stream()
+                    .flatMap(state -> state.deferred().stream())
+                    .map(Deferral::tiersVersion)
+                    .distinct()
+                    .filter(version -> !before.properties().containsKey(TIERS_PREFIX + version))
+                    .forEach(version -> properties.set(
+                            TIERS_PREFIX + version, Objects.requireNonNull(tiers.get(version), version)));
             properties.commit();
             transaction.commitTransaction();
         } catch (AlreadyLanded e) {

@@ -44,6 +44,7 @@ public final class HybridEngine implements AutoCloseable {
     private final Spool spool;
     private final FileCache cache;
     private final Duration viewMaxAge;
+    private final long memoryBytes;
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
@@ -56,12 +57,14 @@ public final class HybridEngine implements AutoCloseable {
             Spool spool,
             FileCache cache,
             Duration viewMaxAge,
+            long memoryBytes,
             DuckDBConnection root) {
         this.catalog = catalog;
         this.readable = readable;
         this.spool = spool;
         this.cache = cache;
         this.viewMaxAge = viewMaxAge;
+        this.memoryBytes = memoryBytes;
         this.root = root;
     }
 
@@ -114,6 +117,7 @@ public final class HybridEngine implements AutoCloseable {
                     spool,
                     new FileCache(spool.directory().resolve("cache"), bounds.cacheBytes()),
                     viewMaxAge,
+                    bounds.memoryBytes(),
                     root);
         } catch (SQLException | IOException e) {
             close(root, e);
@@ -144,6 +148,10 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if the table cannot hold the event type
      */
     public EventStore store(EventType<?> type, Role role) {
+        if (type.name().equalsIgnoreCase(DeferredRelation.NAME)) {
+            throw new IllegalArgumentException(
+                    "an event type cannot be named '" + type.name() + "': views have a relation of that name");
+        }
         EventTable table = EventTable.open(catalog, type, role);
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
@@ -277,11 +285,17 @@ public final class HybridEngine implements AutoCloseable {
                     new Cut.TableCut(
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
-        return new PinnedView(connection, new Cut(cuts), viewMaxAge, held);
+        Cut cut = new Cut(cuts);
+        Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
+        return new PinnedView(connection, cut, viewMaxAge, held);
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
         return tables.isEmpty() || tables.contains(store.type().name());
+    }
+
+    long memoryBytes() {
+        return memoryBytes;
     }
 
     Spool spool() {

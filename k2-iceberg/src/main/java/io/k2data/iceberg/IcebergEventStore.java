@@ -6,6 +6,7 @@ import io.k2data.api.LogPartition;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.StreamKey;
 import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.iceberg.FileCache.RemoteFile;
@@ -29,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.TableMetadata;
@@ -68,6 +70,11 @@ final class IcebergEventStore implements EventStore {
 
     /** By partition number, how many repairs the table had when the segments' rows were judged. Guarded by the engine. */
     private Map<Integer, Long> repairs = Map.of();
+
+    /** What is put off as of the live end or later. Any thread. */
+    private final Map<LogPartition, List<Deferral>> deferring = new ConcurrentHashMap<>();
+
+    private final Map<String, String> tiers = new ConcurrentHashMap<>();
 
     private volatile boolean outdated;
     private @Nullable Planned planned;
@@ -135,7 +142,7 @@ final class IcebergEventStore implements EventStore {
     public Map<LogPartition, PartitionState> follow() {
         Map<LogPartition, PartitionState> states = states(table.states(table.refresh()));
         engine.locked(() -> {
-            outdated |= repairedSince(repairs, states.values());
+            outdated |= isOutdated(repairs, states.values());
             // The last segment is open.
             for (Segment segment : List.copyOf(segments.subList(0, Math.max(0, segments.size() - 1)))) {
                 boolean covered = segment.liveEnds().entrySet().stream().allMatch(end -> {
@@ -151,10 +158,16 @@ final class IcebergEventStore implements EventStore {
         return states;
     }
 
-    private static boolean repairedSince(Map<Integer, Long> judgedWith, Collection<PartitionState> states) {
+    /** Whether the table holds changes below its offsets that whoever judged rows did not know of. */
+    private boolean isOutdated(Map<Integer, Long> judgedWith, Collection<PartitionState> states) {
         return states.stream()
                 .anyMatch(state ->
-                        judgedWith.getOrDefault(state.partition().partition(), state.repairs()) != state.repairs());
+                        judgedWith.getOrDefault(state.partition().partition(), changes(state)) != changes(state));
+    }
+
+    /** A writer knows what it put off and brought in itself; one that judges beside it does not. */
+    private long changes(PartitionState state) {
+        return role == Role.WRITER ? state.repairs() : state.repairs() + state.deferralCommits();
     }
 
     @Override
@@ -176,10 +189,10 @@ final class IcebergEventStore implements EventStore {
             Map<Integer, Long> judgedWith = new HashMap<>();
             from.keySet().forEach(partition -> {
                 StoredState state = stored.get(partition);
-                judgedWith.put(
-                        partition.partition(), state == null ? 0 : state.state().repairs());
+                judgedWith.put(partition.partition(), state == null ? 0 : changes(state.state()));
             });
             repairs = judgedWith;
+            deferring.keySet().retainAll(from.keySet());
             outdated = false;
             segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), from));
         });
@@ -191,7 +204,7 @@ final class IcebergEventStore implements EventStore {
         Map<Integer, Long> judgedWith = new HashMap<>(repairs);
         states.forEach(state -> {
             from.put(state.partition(), state.next().offset());
-            judgedWith.put(state.partition().partition(), state.repairs());
+            judgedWith.put(state.partition().partition(), changes(state));
         });
         engine.locked(() -> {
             open().beginWith(writer, from);
@@ -204,6 +217,7 @@ final class IcebergEventStore implements EventStore {
         Map<Integer, Long> judgedWith = new HashMap<>(repairs);
         partitions.forEach(partition -> judgedWith.remove(partition.partition()));
         engine.locked(() -> {
+            deferring.keySet().removeAll(partitions);
             // A transaction that failed half-way is still open.
             engine.rollback(writer);
             for (Segment segment : segments) {
@@ -239,10 +253,33 @@ final class IcebergEventStore implements EventStore {
     }
 
     @Override
+    public void deferred(LogPartition partition, List<Deferral> deferred) {
+        deferring.put(partition, deferred);
+    }
+
+    @Override
+    public void keepTiers(String version, String text) {
+        tiers.put(version, text);
+    }
+
+    @Override
+    public Optional<String> tiers(String version) {
+        Optional<String> kept = table.tiers(version);
+        kept.ifPresent(text -> tiers.put(version, text));
+        return kept.or(() -> Optional.ofNullable(tiers.get(version)));
+    }
+
+    @Override
+    public long liveBytesLimit() {
+        return engine.memoryBytes();
+    }
+
+    @Override
     public long liveBytes() {
+        // What queries use besides says nothing about rows that wait for their commit.
         try (Statement statement = writer.createStatement();
-                ResultSet result =
-                        statement.executeQuery("select sum(memory_usage_bytes)::BIGINT from duckdb_memory()")) {
+                ResultSet result = statement.executeQuery("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
+                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'")) {
             result.next();
             return result.getLong(1);
         } catch (SQLException e) {
@@ -277,7 +314,7 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("writing Parquet of " + type.name(), e);
         }
-        stored.putAll(table.commit(segment.commitId(), dataFiles, stored, segment.states()));
+        stored.putAll(table.commit(segment.commitId(), dataFiles, stored, segment.states(), tiers));
         drop(segment);
         if (++commits % COMMITS_PER_EXPIRY == 0) {
             table.expireSnapshots();
@@ -372,7 +409,7 @@ final class IcebergEventStore implements EventStore {
             Pin pin = pin(connection);
             try (Resolved resolved = resolve(pin);
                     PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
-                            + resolved.sql() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
+                            + resolved.everyRow() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
                             + Sql.name(column.name())
                             + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
                 statement.setInt(1, partition.partition());
@@ -415,7 +452,8 @@ final class IcebergEventStore implements EventStore {
                 }
             }
         }
-        return new Pin(segmentLayout, repairs, live, starts, ends);
+        // Read after the ends, so it reaches as far as they do, or further.
+        return new Pin(segmentLayout, repairs, live, starts, ends, Map.copyOf(deferring));
     }
 
     /**
@@ -430,10 +468,11 @@ final class IcebergEventStore implements EventStore {
         synchronized (reading) {
             metadata = reading.refresh();
             Map<LogPartition, StoredState> states = reading.states(metadata);
-            if (repairedSince(pin.repairs(), states(states).values())) {
+            if (isOutdated(pin.repairs(), states(states).values())) {
                 outdated = true;
                 throw new K2Exception.Retry(
-                        "dead letters of " + reading.name() + " were repaired; live rows are being judged again", null);
+                        "rows of " + reading.name() + " were repaired or brought in; live rows are being judged again",
+                        null);
             }
             states.values().stream()
                     .map(StoredState::state)
@@ -454,7 +493,8 @@ final class IcebergEventStore implements EventStore {
                                 new PartitionCut(
                                         state.startOffset(),
                                         tableOffset,
-                                        Math.max(tableOffset, pin.ends().getOrDefault(number, tableOffset))));
+                                        Math.max(tableOffset, pin.ends().getOrDefault(number, tableOffset)),
+                                        deferred(state, pin)));
                     });
             pin.starts().forEach((number, start) -> {
                 if (!tableOffsets.containsKey(number)) {
@@ -469,7 +509,7 @@ final class IcebergEventStore implements EventStore {
                     tableOffsets.put(number, 0L);
                     cut.put(
                             new LogPartition(known.clusterId(), known.topicId(), known.topic(), number),
-                            new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L)));
+                            new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L), List.of()));
                 }
             });
             files = plannedFiles(metadata);
@@ -483,11 +523,38 @@ final class IcebergEventStore implements EventStore {
                     snapshot == null ? null : snapshot.snapshotId(),
                     cut,
                     Seam.union(history, pin.layout(), pin.live(), tableOffsets),
+                    Seam.both(history, pin.layout(), pin.live()),
                     local);
         } catch (RuntimeException e) {
             local.close();
             throw e;
         }
+    }
+
+    /**
+     * What the view does not show of a partition since it was put off: below the table offset as the snapshot's state says,
+     * which is the one that its rows agree with, and above as the ingest says.
+     */
+    private static List<Deferral> deferred(PartitionState state, Pin pin) {
+        long tableOffset = state.next().offset();
+        long liveEnd = pin.ends().getOrDefault(state.partition().partition(), tableOffset);
+        List<Deferral> deferred = new ArrayList<>(state.deferred());
+        for (Deferral live : pin.deferring().getOrDefault(state.partition(), List.of())) {
+            if (live.toOffset() > tableOffset && live.fromOffset() < liveEnd) {
+                // One that grows still covers what the snapshot knows of it.
+                deferred.removeIf(known -> known.tier() == live.tier() && known.fromOffset() == live.fromOffset());
+                long to = Math.min(live.toOffset(), liveEnd);
+                deferred.add(new Deferral(
+                        live.tier(),
+                        live.fromOffset(),
+                        to,
+                        Math.min(live.records(), to - live.fromOffset()),
+                        live.fromTimeMillis(),
+                        live.toTimeMillis(),
+                        live.tiersVersion()));
+            }
+        }
+        return deferred;
     }
 
     private List<RemoteFile> plannedFiles(TableMetadata metadata) {
@@ -522,13 +589,15 @@ final class IcebergEventStore implements EventStore {
      * @param live the segments
      * @param starts by partition, where live rows begin
      * @param ends by partition, the next offset after those read
+     * @param deferring by partition, what is put off as of the ends or later
      */
     record Pin(
             TableLayout layout,
             Map<Integer, Long> repairs,
             List<Seam.Live> live,
             Map<Integer, Long> starts,
-            Map<Integer, Long> ends) {
+            Map<Integer, Long> ends,
+            Map<LogPartition, List<Deferral>> deferring) {
         /**
          * Puts what a follower has beside what a writer has of the same table. A partition on its way from one to the other
          * may be with both: the writer's rows count, as they are judged from the table's offset on like the follower's.
@@ -546,7 +615,7 @@ final class IcebergEventStore implements EventStore {
             // Columns are only ever added.
             TableLayout wider =
                     follower.layout.columnNames().size() > layout.columnNames().size() ? follower.layout : layout;
-            return new Pin(wider, allRepairs, both, allStarts, allEnds);
+            return new Pin(wider, allRepairs, both, allStarts, allEnds, deferring);
         }
     }
 
@@ -556,9 +625,16 @@ final class IcebergEventStore implements EventStore {
      * @param snapshotId the snapshot, or null if there is none yet
      * @param cut by partition
      * @param sql a query for all rows of the cut
+     * @param everyRow a query for all rows there are, those below the table offset that are not committed yet among them;
+     *     a row may come twice
      * @param files the files it reads
      */
-    record Resolved(@Nullable Long snapshotId, Map<LogPartition, PartitionCut> cut, String sql, LocalFiles files)
+    record Resolved(
+            @Nullable Long snapshotId,
+            Map<LogPartition, PartitionCut> cut,
+            String sql,
+            String everyRow,
+            LocalFiles files)
             implements AutoCloseable {
         @Override
         public void close() {

@@ -41,17 +41,7 @@ final class Seam {
                     .map(entry -> "when " + entry.getKey() + " then " + entry.getValue())
                     .collect(Collectors.joining(" ", "kafka_offset >= case kafka_partition ", " end"));
             for (Live segment : segments) {
-                sql.append(" union all select ")
-                        .append(layout.columns().stream()
-                                .map(column -> (segment.columns().contains(column.name())
-                                                ? ""
-                                                : "null::" + TableLayout.duckType(column.type()) + " as ")
-                                        + Sql.name(column.name()))
-                                .collect(Collectors.joining(", ")))
-                        .append(" from ")
-                        .append(segment.relation())
-                        .append(" where ")
-                        .append(notInHistory);
+                sql.append(rows(layout, segment)).append(" where ").append(notInHistory);
                 if (!segment.without().isEmpty()) {
                     sql.append(segment.without().stream()
                             .map(String::valueOf)
@@ -60,5 +50,19 @@ final class Seam {
             }
         }
         return sql.toString();
+    }
+
+    /** A query for history and all live rows, where one that is in both may come twice. */
+    static String both(String history, TableLayout layout, List<Live> segments) {
+        return history + segments.stream().map(segment -> rows(layout, segment)).collect(Collectors.joining());
+    }
+
+    private static String rows(TableLayout layout, Live segment) {
+        return layout.columns().stream()
+                .map(column -> (segment.columns().contains(column.name())
+                                ? ""
+                                : "null::" + TableLayout.duckType(column.type()) + " as ")
+                        + Sql.name(column.name()))
+                .collect(Collectors.joining(", ", " union all select ", " from " + segment.relation()));
     }
 }

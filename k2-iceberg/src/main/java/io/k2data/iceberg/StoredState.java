@@ -3,14 +3,19 @@ package io.k2data.iceberg;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import io.k2data.api.TableRolledBackException;
 import io.k2data.api.UnreadableTableException;
+import io.k2data.api.degradation.Deferral;
+import io.k2data.api.degradation.PriorityTier;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Tally;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -52,6 +57,23 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
         json.put("skipped", tally.skipped());
         json.put("foreign", tally.foreign());
         json.put("repairs", state.repairs());
+        if (state.deferralCommits() > 0) {
+            json.put("deferralCommits", state.deferralCommits());
+        }
+        if (!state.deferred().isEmpty()) {
+            ArrayNode deferrals = json.putArray("deferrals");
+            for (Deferral deferral : state.deferred()) {
+                deferrals
+                        .addObject()
+                        .put("tier", deferral.tier().name())
+                        .put("from", deferral.fromOffset())
+                        .put("to", deferral.toOffset())
+                        .put("records", deferral.records())
+                        .put("fromTime", deferral.fromTimeMillis())
+                        .put("toTime", deferral.toTimeMillis())
+                        .put("tiers", deferral.tiersVersion());
+            }
+        }
         json.put("commit", commitId);
         json.put("snapshot", snapshotId);
         json.put("parentSequence", parentSequence);
@@ -103,13 +125,26 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                     json.required("lost").longValue(),
                     json.required("skipped").longValue(),
                     json.path("foreign").longValue());
+            List<Deferral> deferred = new ArrayList<>();
+            for (JsonNode each : json.path("deferrals")) {
+                deferred.add(new Deferral(
+                        PriorityTier.valueOf(each.required("tier").asText()),
+                        each.required("from").longValue(),
+                        each.required("to").longValue(),
+                        each.required("records").longValue(),
+                        each.required("fromTime").longValue(),
+                        each.required("toTime").longValue(),
+                        each.required("tiers").asText()));
+            }
             return new StoredState(
                     new PartitionState(
                             partition,
                             json.required("start").longValue(),
                             next,
                             tally,
-                            json.path("repairs").longValue()),
+                            json.path("repairs").longValue(),
+                            json.path("deferralCommits").longValue(),
+                            deferred),
                     json.required("commit").asText(),
                     json.required("snapshot").longValue(),
                     json.required("parentSequence").longValue(),

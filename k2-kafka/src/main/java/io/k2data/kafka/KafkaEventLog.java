@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -47,7 +48,8 @@ import org.slf4j.LoggerFactory;
  * only says which partitions are ours, see {@link #join}.
  *
  * <p>Three clients: a consumer for the ingest thread, an admin client for whoever asks for {@link #bounds}, and, from
- * the first dead letter on, an idempotent producer; a fourth for a member of a group. The user's client settings go to each of them as far as it knows
+ * the first dead letter on, an idempotent producer; a fourth for a member of a group, and from the first
+ * {@link #replay} on another consumer. The user's client settings go to each of them as far as it knows
  * them, and those that no client knows to all of them; {@link #OWNED_SETTINGS} are refused. Where the user sets
  * nothing, K2 reads {@code isolation.level=read_committed} and in large batches ({@code max.poll.records=10000},
  * {@code max.partition.fetch.bytes=4194304}, {@code fetch.max.wait.ms=100}).
@@ -88,6 +90,7 @@ public final class KafkaEventLog implements EventLog {
     // Guarded by consuming.
     private final Map<TopicPartition, LogPartition> assigned = new HashMap<>();
     private @Nullable GroupMember member;
+    private @Nullable Replay replay;
 
     private boolean consumerClosed;
 
@@ -338,6 +341,57 @@ public final class KafkaEventLog implements EventLog {
         }
     }
 
+    @Override
+    public OptionalLong lag() {
+        enter();
+        try {
+            long sum = 0;
+            boolean known = false;
+            for (TopicPartition name : assigned.keySet()) {
+                OptionalLong lag = consumer.currentLag(name);
+                known |= lag.isPresent();
+                sum += Math.max(0, lag.orElse(0));
+            }
+            return known ? OptionalLong.of(sum) : OptionalLong.empty();
+        } catch (KafkaException e) {
+            throw failures.of("cannot tell the lag of " + topic, e);
+        } finally {
+            leaveConsumer();
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws io.k2data.api.TopicRecreatedException if the partition is not one of the topic as it is now
+     * @throws K2Exception.Retry if reading failed in a way that may pass
+     * @throws K2Exception.Stop if the cluster refuses us
+     */
+    @Override
+    public LogBatch replay(LogPartition partition, long from, long to, Duration timeout) {
+        enter();
+        try {
+            Replay reader = replay;
+            if (reader == null) {
+                questions.requireCurrent(Set.of(partition));
+                reader = new Replay(settings, questions);
+                replay = reader;
+            }
+            return reader.read(partition, from, to, timeout);
+        } catch (KafkaException e) {
+            throw failures.of("cannot read " + partition + " again from offset " + from, e);
+        } finally {
+            leaveConsumer();
+        }
+    }
+
+    /** {@inheritDoc} Where the cluster does not let us see the topic's settings, there is no answer. */
+    @Override
+    public Optional<Duration> retention() {
+        requireOpen();
+        return questions.retention();
+    }
+
     /**
      * A wakeup ends a wait; it must not keep records back that are there already, or whoever wakes us often enough would
      * keep us from reading for good. One that comes between two polls is kept by the consumer for the next.
@@ -370,13 +424,7 @@ public final class KafkaEventLog implements EventLog {
             }
             LogPartition partition = partition(name);
             for (ConsumerRecord<byte[], byte[]> record : polled.records(name)) {
-                records.add(new LogRecord(
-                        partition,
-                        record.offset(),
-                        record.timestamp(),
-                        record.key(),
-                        record.value(),
-                        headers(record.headers())));
+                records.add(record(partition, record));
             }
         }
         Map<LogPartition, LogOffset> next = new TreeMap<>();
@@ -386,6 +434,16 @@ public final class KafkaEventLog implements EventLog {
                         offset.offset(),
                         offset.leaderEpoch().map(OptionalInt::of).orElseGet(OptionalInt::empty))));
         return new LogBatch(records, next);
+    }
+
+    static LogRecord record(LogPartition partition, ConsumerRecord<byte[], byte[]> record) {
+        return new LogRecord(
+                partition,
+                record.offset(),
+                record.timestamp(),
+                record.key(),
+                record.value(),
+                headers(record.headers()));
     }
 
     private LogPartition partition(TopicPartition name) {
@@ -533,6 +591,10 @@ public final class KafkaEventLog implements EventLog {
             GroupMember joined = member;
             if (joined != null) {
                 quietly("group's member", () -> joined.close(CLOSE_TIMEOUT));
+            }
+            Replay reader = replay;
+            if (reader != null) {
+                quietly("consumer of what was put off", () -> reader.close(CLOSE_TIMEOUT));
             }
             quietly("consumer", () -> consumer.close(CloseOptions.timeout(CLOSE_TIMEOUT)));
         }

@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -19,7 +20,10 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.DescribeClusterOptions;
+import org.apache.kafka.clients.admin.DescribeConfigsOptions;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
@@ -29,6 +33,9 @@ import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
@@ -129,6 +136,35 @@ final class TopicQuestions {
         });
         Collections.sort(lost);
         return String.join("; ", lost);
+    }
+
+    /** Where a partition begins now. */
+    long start(TopicPartition partition) {
+        return Objects.requireNonNull(new Offsets(List.of(partition), IsolationLevel.READ_UNCOMMITTED)
+                .starts()
+                .get(partition));
+    }
+
+    /** How long the topic keeps records; empty if for ever, or if we are not allowed to know. */
+    Optional<Duration> retention() {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        try {
+            Config config = Objects.requireNonNull(admin.describeConfigs(
+                                    List.of(resource), new DescribeConfigsOptions().timeoutMs(timeoutMillis))
+                            .values()
+                            .get(resource))
+                    .get(timeoutMillis + MARGIN_MILLIS, TimeUnit.MILLISECONDS);
+            ConfigEntry entry = config.get(TopicConfig.RETENTION_MS_CONFIG);
+            long millis = entry == null ? -1 : Long.parseLong(entry.value());
+            return millis < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(millis));
+        } catch (ExecutionException e) {
+            if (Failures.unwrap(e) instanceof AuthorizationException) {
+                return Optional.empty();
+            }
+            throw unanswered(e);
+        } catch (InterruptedException | TimeoutException e) {
+            throw unanswered(e);
+        }
     }
 
     private KafkaFuture<TopicDescription> describe() {

@@ -1,6 +1,8 @@
 package io.k2data.api.sequence;
 
 import io.k2data.api.StreamKey;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -15,6 +17,8 @@ import java.util.List;
  * @param resets how many times the stream began anew
  * @param abandoned how many missing numbers are no longer waited for, over all epochs: those of gaps that were open
  *     when the stream began anew, and of the oldest gaps where a stream had more than the tracker's bound
+ * @param deferred the ranges that are missing only because their records were put off under load, in rising order; they
+ *     are none of the gaps
  */
 public record StreamLedger(
         StreamKey stream,
@@ -24,10 +28,66 @@ public record StreamLedger(
         long late,
         long duplicates,
         long resets,
-        long abandoned) {
-    /** Copies the list. */
+        long abandoned,
+        List<Range> deferred) {
+    /** Copies the lists. */
     public StreamLedger {
         gaps = List.copyOf(gaps);
+        deferred = List.copyOf(deferred);
+    }
+
+    /**
+     * A ledger of a stream of which nothing is put off, as a tracker gives it.
+     *
+     * @param stream the stream
+     * @param first the lowest number seen
+     * @param highest the highest number seen
+     * @param gaps the ranges between them that are still missing, in rising order
+     * @param late how many numbers came late
+     * @param duplicates how many numbers came again
+     * @param resets how many times the stream began anew
+     * @param abandoned how many missing numbers are no longer waited for
+     */
+    public StreamLedger(
+            StreamKey stream,
+            long first,
+            long highest,
+            List<Range> gaps,
+            long late,
+            long duplicates,
+            long resets,
+            long abandoned) {
+        this(stream, first, highest, gaps, late, duplicates, resets, abandoned, List.of());
+    }
+
+    /**
+     * Returns the ledger with some of what is missing told apart as put off.
+     *
+     * @param holes ranges that lie across records which were put off
+     * @return the ledger; what of the holes is missing is deferred, the rest of the gaps stay
+     */
+    public StreamLedger deferring(List<Range> holes) {
+        List<Range> open = new ArrayList<>();
+        List<Range> putOff = new ArrayList<>(deferred);
+        for (Range gap : gaps) {
+            long from = gap.from();
+            for (Range hole :
+                    holes.stream().sorted(Comparator.comparingLong(Range::from)).toList()) {
+                long first = Math.max(from, hole.from());
+                long last = Math.min(gap.to(), hole.to());
+                if (first <= last) {
+                    if (from < first) {
+                        open.add(new Range(from, first - 1));
+                    }
+                    putOff.add(new Range(first, last));
+                    from = last + 1;
+                }
+            }
+            if (from <= gap.to()) {
+                open.add(new Range(from, gap.to()));
+            }
+        }
+        return new StreamLedger(stream, first, highest, open, late, duplicates, resets, abandoned, putOff);
     }
 
     /**
