@@ -62,6 +62,26 @@ public interface EventStore extends AutoCloseable {
     void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor);
 
     /**
+     * Reads what the table's commits kept of the state that judges a partition.
+     *
+     * @param partition the partition, as it was last loaded
+     * @param kind which state
+     * @return the checkpoint, or why there is none
+     * @throws io.k2data.api.K2Exception.Retry if it cannot be read just now, or the partition was moved since it was loaded
+     */
+    StoredCheckpoint checkpoint(LogPartition partition, StateKind kind);
+
+    /**
+     * Gives the ids and sequence numbers of those rows back, in order of offset, that were committed after a checkpoint was,
+     * wherever in the log they come from: brought in after they were put off, or repaired, they lie below it.
+     *
+     * @param partition the partition
+     * @param kind which checkpoint, one that {@link #checkpoint} found
+     * @param visitor called for each row
+     */
+    void replaySince(LogPartition partition, StateKind kind, StoredRowVisitor visitor);
+
+    /**
      * Looks for an id among all rows, committed or not.
      *
      * @param partition the partition that the verdict is for; rows of others do not count
@@ -176,7 +196,18 @@ public interface EventStore extends AutoCloseable {
      * @param states the state of every partition that moved since the last seal, as it stands after the generation
      * @return the closed generation, to be committed
      */
-    Generation seal(Collection<PartitionState> states);
+    default Generation seal(Collection<PartitionState> states) {
+        return seal(states, List.of());
+    }
+
+    /**
+     * Closes the open generation and opens the next.
+     *
+     * @param states the state of every partition that moved since the last seal, as it stands after the generation
+     * @param checkpoints what to keep, in the same commit, of the state that judges some of these partitions
+     * @return the closed generation, to be committed
+     */
+    Generation seal(Collection<PartitionState> states, Collection<StateSnapshot> checkpoints);
 
     /**
      * Commits a generation: its rows, and the states given at its seal, in one atomic step. One whose partitions were all
@@ -207,6 +238,45 @@ public interface EventStore extends AutoCloseable {
          * @return the states
          */
         Collection<PartitionState> states();
+    }
+
+    /** What judges a partition's records. */
+    enum StateKind {
+        /** The sequence tracker. */
+        TRACKER,
+        /** The deduplicator. */
+        DEDUPLICATOR
+    }
+
+    /**
+     * State as it stood when a generation was sealed.
+     *
+     * @param partition the partition that it judges
+     * @param kind which state
+     * @param content the state; the array is not written to any more
+     */
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+    record StateSnapshot(LogPartition partition, StateKind kind, byte[] content) {}
+
+    /** What a table has of a state. */
+    sealed interface StoredCheckpoint {
+        /** No commit kept any. */
+        record None() implements StoredCheckpoint {}
+
+        /**
+         * The table names one that is gone.
+         *
+         * @param why what became of it, as far as that is known
+         */
+        record Missing(String why) implements StoredCheckpoint {}
+
+        /**
+         * It is there, and so are all rows that were committed since.
+         *
+         * @param content what was given at the seal
+         */
+        @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+        record Found(byte[] content) implements StoredCheckpoint {}
     }
 
     /** Takes a stored row's identity. */
