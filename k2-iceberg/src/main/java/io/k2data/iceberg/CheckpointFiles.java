@@ -47,8 +47,6 @@ final class CheckpointFiles {
     private static final String BLOB_TYPE = "k2-checkpoint-v1";
     private static final String PARTITION = "k2.partition";
     private static final String KIND = "k2.kind";
-    /** Those who read the table's state a moment ago may still want what was superseded since. */
-    private static final long GRACE_MILLIS = 60_000;
 
     private CheckpointFiles() {}
 
@@ -152,13 +150,14 @@ final class CheckpointFiles {
      * commit's, or keeps the name that it found.
      *
      * @param named the snapshots whose files the partitions' states name
+     * @param graceMillis how long before the table's last change a file must have been registered
      */
-    static List<StatisticsFile> superseded(TableMetadata metadata, Set<Long> named) {
+    static List<StatisticsFile> superseded(TableMetadata metadata, Set<Long> named, long graceMillis) {
         return metadata.statisticsFiles().stream()
                 .filter(file -> isOurs(file) && !named.contains(file.snapshotId()))
                 .filter(file -> {
                     Snapshot snapshot = metadata.snapshot(file.snapshotId());
-                    return snapshot == null || snapshot.timestampMillis() < metadata.lastUpdatedMillis() - GRACE_MILLIS;
+                    return snapshot == null || snapshot.timestampMillis() < metadata.lastUpdatedMillis() - graceMillis;
                 })
                 .toList();
     }

@@ -12,6 +12,7 @@ import io.k2data.pipeline.EventStore.StateKind;
 import io.k2data.pipeline.EventStore.StateSnapshot;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
@@ -72,6 +73,8 @@ final class EventTable {
 
     private final Table table;
     private final VerifyingTableOperations operations;
+    /** Those who read the table's state a moment ago may still want the checkpoints that were superseded since. */
+    private Duration checkpointGrace = Duration.ofMinutes(1);
 
     private EventTable(Table table, VerifyingTableOperations operations) {
         this.table = table;
@@ -320,7 +323,7 @@ final class EventTable {
             }
         });
         named.values().forEach(kinds -> kept.addAll(kinds.values()));
-        return CheckpointFiles.superseded(before, kept);
+        return CheckpointFiles.superseded(before, kept, checkpointGrace.toMillis());
     }
 
     /** Deletes checkpoints that the table does not name any more; what cannot be deleted is left to orphan removal. */
@@ -334,6 +337,10 @@ final class EventTable {
                 }
             }
         }
+    }
+
+    void checkpointGrace(Duration grace) {
+        checkpointGrace = grace;
     }
 
     /** Writes checkpoints beside the table's metadata; they count once a commit names them. */

@@ -106,6 +106,10 @@ final class IcebergEventStore implements EventStore {
         return type;
     }
 
+    EventTable table() {
+        return table;
+    }
+
     Role role() {
         return role;
     }
