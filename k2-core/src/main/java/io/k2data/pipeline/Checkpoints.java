@@ -10,9 +10,9 @@ import io.k2data.api.sequence.SequenceBatch;
 import io.k2data.api.sequence.SequenceTracker;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.degradation.PriorityTiers;
-import io.k2data.pipeline.EventStore.StateKind;
-import io.k2data.pipeline.EventStore.StateSnapshot;
-import io.k2data.pipeline.EventStore.StoredCheckpoint;
+import io.k2data.pipeline.StoredRows.StateKind;
+import io.k2data.pipeline.StoredRows.StateSnapshot;
+import io.k2data.pipeline.StoredRows.StoredCheckpoint;
 import io.k2data.snapshot.SnapshotFormat;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Meter;
@@ -75,7 +75,7 @@ final class Checkpoints {
     private static final long REST_NANOS = TimeUnit.MINUTES.toNanos(10);
 
     private final String table;
-    private final EventStore store;
+    private final StoredRows store;
     private final SequenceTrackerFactory trackers;
     private final DeduplicatorFactory deduplicators;
     private final PipelineSettings settings;
@@ -96,7 +96,7 @@ final class Checkpoints {
 
     Checkpoints(
             String table,
-            EventStore store,
+            StoredRows store,
             SequenceTrackerFactory trackers,
             DeduplicatorFactory deduplicators,
             PipelineSettings settings,
@@ -445,7 +445,7 @@ final class Checkpoints {
     }
 
     /** Shows rows of the table to a tracker, a deduplicator, or both. */
-    private final class Rows implements EventStore.StoredRowVisitor {
+    private final class Rows implements StoredRows.StoredRowVisitor {
         private final PartitionWork work;
         private final boolean toTracker;
         private final boolean toDeduplicator;

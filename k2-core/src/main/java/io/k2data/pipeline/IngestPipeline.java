@@ -1852,9 +1852,9 @@ public final class IngestPipeline implements AutoCloseable {
     private void seal(Set<LogPartition> leaving) {
         publish();
         if (work.values().stream().anyMatch(PartitionWork::moved)) {
-            List<EventStore.StateSnapshot> kept = isFollower() ? List.of() : checkpoints.cut(work.values(), leaving);
+            List<StoredRows.StateSnapshot> kept = isFollower() ? List.of() : checkpoints.cut(work.values(), leaving);
             Set<LogPartition> named =
-                    kept.stream().map(EventStore.StateSnapshot::partition).collect(Collectors.toSet());
+                    kept.stream().map(StoredRows.StateSnapshot::partition).collect(Collectors.toSet());
             List<PartitionState> states = new ArrayList<>();
             for (PartitionWork partition : work.values()) {
                 if (partition.moved() || named.contains(partition.partition)) {

@@ -48,8 +48,8 @@ final class PartitionWork {
     /** Counts what {@link #tracker} saw that replaying the table's rows in order of their offsets would not show. */
     private long unrepeatable;
 
-    final Checkpoints.Watch trackerWatch = new Checkpoints.Watch(EventStore.StateKind.TRACKER);
-    final Checkpoints.Watch deduplicatorWatch = new Checkpoints.Watch(EventStore.StateKind.DEDUPLICATOR);
+    final Checkpoints.Watch trackerWatch = new Checkpoints.Watch(StoredRows.StateKind.TRACKER);
+    final Checkpoints.Watch deduplicatorWatch = new Checkpoints.Watch(StoredRows.StateKind.DEDUPLICATOR);
 
     PartitionWork(PartitionState from, SequenceTracker tracker, Deduplicator deduplicator) {
         this.partition = from.partition();
