@@ -53,9 +53,14 @@ final class DeferralLedger {
         return true;
     }
 
-    /** From now on records of such tiers are taken: what is put off of them later is another entry. */
-    void admit(Predicate<PriorityTier> tiers) {
-        growing.keySet().removeIf(tiers);
+    /**
+     * From now on records of some tiers are taken, or other tiers count: what is put off later is another entry, since the
+     * one that grew so far would span records that were taken.
+     */
+    void admit(Predicate<PriorityTier> taken, String tiersVersion) {
+        growing.entrySet()
+                .removeIf(each -> taken.test(each.getKey())
+                        || !each.getValue().tiersVersion.equals(tiersVersion));
     }
 
     /** What to bring in next: the most important tier first, of that what is oldest. */

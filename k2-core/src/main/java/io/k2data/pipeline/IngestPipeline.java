@@ -307,14 +307,13 @@ public final class IngestPipeline implements AutoCloseable {
                 "stored", Tally::stored,
                 "duplicate", Tally::duplicate,
                 "rejected", Tally::rejected,
-                "deferred", Tally::deferred,
                 "lost", Tally::lost,
                 "skipped", Tally::skipped,
                 "foreign", Tally::foreign);
         outcomes.forEach((outcome, value) -> registered(FunctionCounter.builder(
                         "k2.records", this, pipeline -> value.applyAsDouble(pipeline.committedHere))
                 .description("records by what became of them, committed by this process; consumed is the sum of stored,"
-                        + " duplicate, rejected, deferred and lost")
+                        + " duplicate, rejected and lost, and of what k2.deferred.records grew by")
                 .tags(tags)
                 .tag("outcome", outcome)
                 .register(meters)));
@@ -1348,7 +1347,7 @@ public final class IngestPipeline implements AutoCloseable {
             if (tiersByVersion.putIfAbsent(version, control.tiers()) == null) {
                 store.keepTiers(version, control.tiers().canonical());
             }
-            work.values().forEach(partition -> partition.ledger.admit(control::admits));
+            work.values().forEach(partition -> partition.ledger.admit(control::admits, version));
         }
         if (!control.holding()) {
             return false;
