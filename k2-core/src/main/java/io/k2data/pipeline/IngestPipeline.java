@@ -272,7 +272,8 @@ public final class IngestPipeline implements AutoCloseable {
         this.load = isFollower()
                 ? null
                 : plan.degradation()
-                        .map(degradation -> new LoadControl(type.name(), degradation, meters, tags, registered::add))
+                        .map(degradation ->
+                                new LoadControl(type.name(), degradation, meters, tags, registered::add, clock))
                         .orElse(null);
         this.enriched = new EnrichedValues(type);
         this.deferredHoles = registered(Counter.builder("k2.sequence.verdicts")
@@ -610,7 +611,15 @@ public final class IngestPipeline implements AutoCloseable {
         LoadControl control = load;
         return control == null
                 ? new DegradationStatus(
-                        DegradationLevel.NORMAL, "", 0, lagRecords, 0, Map.of(), deferredRecords, deferredRanges)
+                        DegradationLevel.NORMAL,
+                        "",
+                        0,
+                        lagRecords,
+                        0,
+                        Map.of(),
+                        deferredRecords,
+                        deferredRanges,
+                        List.of())
                 : control.status(lagRecords, deferredRecords, deferredRanges);
     }
 
@@ -1293,7 +1302,8 @@ public final class IngestPipeline implements AutoCloseable {
             question.run();
         }
         if (store.outdated()) {
-            throw new FencedException(type.name() + ": dead letters were repaired by a commit of their own", Set.of());
+            throw new FencedException(
+                    type.name() + ": rows were put below the offsets judged here, by a repair or a backfill", Set.of());
         }
         if (isFollower()) {
             follow();
@@ -1641,6 +1651,8 @@ public final class IngestPipeline implements AutoCloseable {
         for (int i = from; i < to; i++) {
             LogRecord record = records.get(i);
             byte[] key = record.key();
+            // A record without a key that cannot be decoded has no tier: it was rejected when it first came.
+            boolean meant = entry == null || key != null;
             try {
                 if (!isSelected(record)) {
                     outcomes.foreign += entry == null ? 1 : 0;
@@ -1672,6 +1684,7 @@ public final class IngestPipeline implements AutoCloseable {
                                                 control.tiers().tierOf(stream(values))))) {
                     continue;
                 }
+                meant = true;
                 generationBytes += bytes(key) + bytes(record.value());
                 long eventTime = check(values, record);
                 long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
@@ -1689,8 +1702,7 @@ public final class IngestPipeline implements AutoCloseable {
                 }
                 judge.add(new Row(partition, record.offset(), record.timestampMillis(), nowMicros, values));
             } catch (Rejection rejection) {
-                if (entry != null && key == null) {
-                    // A record that cannot be read has no tier, so it was rejected when it first came.
+                if (!meant) {
                     continue;
                 }
                 if (mayAdd(rejection.newColumns())) {

@@ -137,6 +137,17 @@ class DeferralLedgerProperties {
     }
 
     @Test
+    void whatIsLeftOfARangeHoldsNoMoreRecordsThanOffsets() {
+        DeferralLedger ledger = new DeferralLedger(List.of(new Deferral(
+                PriorityTier.LOW, 100, 200, 90, 1_000, 2_000, TIERS.get(0).version())));
+        DeferralLedger.Entry entry = ledger.next().orElseThrow();
+        assertThat(ledger.advance(entry, 150, 0)).as("gone for sure").isEqualTo(40);
+        assertThat(ledger.records()).isEqualTo(50);
+        assertThat(ledger.advance(entry, 200, 45)).isEqualTo(5);
+        assertThat(ledger.isEmpty()).isTrue();
+    }
+
+    @Test
     void aLedgerThatIsFullTakesNoMoreRanges() {
         DeferralLedger ledger = new DeferralLedger(List.of());
         String version = TIERS.get(0).version();
