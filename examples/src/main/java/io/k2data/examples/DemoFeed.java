@@ -60,8 +60,12 @@ final class DemoFeed implements AutoCloseable {
 
     /** Sends so many at a steady pace. */
     void send(long count, int perSecond) {
+        send(count, perSecond, new AtomicBoolean());
+    }
+
+    private void send(long count, int perSecond, AtomicBoolean ended) {
         long began = System.nanoTime();
-        for (long done = 0; done < count; ) {
+        for (long done = 0; done < count && !ended.get(); ) {
             long due = Math.min(count, (System.nanoTime() - began) / 1_000_000 * perSecond / 1000);
             if (due > done) {
                 send(due - done);
@@ -73,14 +77,11 @@ final class DemoFeed implements AutoCloseable {
 
     /** Sends at a steady pace, on a thread of its own, until that is closed. */
     Flow flow(int perSecond) {
-        AtomicBoolean done = new AtomicBoolean();
-        CompletableFuture<Void> flowing = CompletableFuture.runAsync(() -> {
-            while (!done.get()) {
-                send(Math.max(1, perSecond / 50), perSecond);
-            }
-        });
+        AtomicBoolean ended = new AtomicBoolean();
+        CompletableFuture<Void> flowing =
+                CompletableFuture.runAsync(() -> send(Long.MAX_VALUE, perSecond, ended));
         return () -> {
-            done.set(true);
+            ended.set(true);
             flowing.join();
         };
     }

@@ -275,7 +275,8 @@ public final class IngestPipeline implements AutoCloseable {
         this.load = isFollower()
                 ? null
                 : plan.degradation()
-                        .map(degradation -> new LoadControl(type.name(), degradation, meters, tags, registered::add))
+                        .map(degradation ->
+                                new LoadControl(type.name(), degradation, meters, tags, registered::add, clock))
                         .orElse(null);
         this.enriched = new EnrichedValues(type);
         this.deferredHoles = registered(Counter.builder("k2.sequence.verdicts")
@@ -310,14 +311,13 @@ public final class IngestPipeline implements AutoCloseable {
                 "stored", Tally::stored,
                 "duplicate", Tally::duplicate,
                 "rejected", Tally::rejected,
-                "deferred", Tally::deferred,
                 "lost", Tally::lost,
                 "skipped", Tally::skipped,
                 "foreign", Tally::foreign);
         outcomes.forEach((outcome, value) -> registered(FunctionCounter.builder(
                         "k2.records", this, pipeline -> value.applyAsDouble(pipeline.committedHere))
                 .description("records by what became of them, committed by this process; consumed is the sum of stored,"
-                        + " duplicate, rejected, deferred and lost")
+                        + " duplicate, rejected and lost, and of what k2.deferred.records grew by")
                 .tags(tags)
                 .tag("outcome", outcome)
                 .register(meters)));
@@ -614,7 +614,15 @@ public final class IngestPipeline implements AutoCloseable {
         LoadControl control = load;
         return control == null
                 ? new DegradationStatus(
-                        DegradationLevel.NORMAL, "", 0, lagRecords, 0, Map.of(), deferredRecords, deferredRanges)
+                        DegradationLevel.NORMAL,
+                        "",
+                        0,
+                        lagRecords,
+                        0,
+                        Map.of(),
+                        deferredRecords,
+                        deferredRanges,
+                        List.of())
                 : control.status(lagRecords, deferredRecords, deferredRanges);
     }
 
@@ -1255,7 +1263,8 @@ public final class IngestPipeline implements AutoCloseable {
             question.run();
         }
         if (store.outdated()) {
-            throw new FencedException(type.name() + ": dead letters were repaired by a commit of their own", Set.of());
+            throw new FencedException(
+                    type.name() + ": rows were put below the offsets judged here, by a repair or a backfill", Set.of());
         }
         if (isFollower()) {
             follow();
@@ -1309,7 +1318,7 @@ public final class IngestPipeline implements AutoCloseable {
             if (tiersByVersion.putIfAbsent(version, control.tiers()) == null) {
                 store.keepTiers(version, control.tiers().canonical());
             }
-            work.values().forEach(partition -> partition.ledger.admit(control::admits));
+            work.values().forEach(partition -> partition.ledger.admit(control::admits, version));
         }
         if (!control.holding()) {
             return false;
@@ -1603,6 +1612,8 @@ public final class IngestPipeline implements AutoCloseable {
         for (int i = from; i < to; i++) {
             LogRecord record = records.get(i);
             byte[] key = record.key();
+            // A record without a key that cannot be decoded has no tier: it was rejected when it first came.
+            boolean meant = entry == null || key != null;
             try {
                 if (!isSelected(record)) {
                     outcomes.foreign += entry == null ? 1 : 0;
@@ -1634,6 +1645,7 @@ public final class IngestPipeline implements AutoCloseable {
                                                 control.tiers().tierOf(stream(values))))) {
                     continue;
                 }
+                meant = true;
                 generationBytes += bytes(key) + bytes(record.value());
                 long eventTime = check(values, record);
                 long day = Math.floorDiv(eventTime, MICROS_PER_DAY);
@@ -1651,8 +1663,7 @@ public final class IngestPipeline implements AutoCloseable {
                 }
                 judge.add(new Row(partition, record.offset(), record.timestampMillis(), nowMicros, values));
             } catch (Rejection rejection) {
-                if (entry != null && key == null) {
-                    // A record that cannot be read has no tier, so it was rejected when it first came.
+                if (!meant) {
                     continue;
                 }
                 if (mayAdd(rejection.newColumns())) {

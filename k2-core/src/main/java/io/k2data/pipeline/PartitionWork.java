@@ -33,8 +33,8 @@ final class PartitionWork {
     private final Map<StreamKey, Long> lastSeen = new HashMap<>();
 
     private final Map<StreamKey, List<Range>> deferredHoles = new HashMap<>();
-    private long deferralCommits;
-    private boolean deferralMoved;
+    private long backfills;
+    private boolean backfilled;
     private LogOffset next;
     private long consumed;
     private long stored;
@@ -57,7 +57,7 @@ final class PartitionWork {
         this.deduplicator = deduplicator;
         this.startOffset = from.startOffset();
         this.repairs = from.repairs();
-        this.deferralCommits = from.deferralCommits();
+        this.backfills = from.backfills();
         this.ledger = new DeferralLedger(from.deferred());
         this.next = from.next();
         Tally tally = from.tally();
@@ -90,7 +90,6 @@ final class PartitionWork {
         skipped += gone;
         foreign += of.foreign;
         moved |= to.offset() != next.offset();
-        deferralMoved |= of.deferred > 0;
         unrepeatable += of.duplicate + of.deferred;
         next = to;
     }
@@ -112,7 +111,7 @@ final class PartitionWork {
         lost += gone;
         deferred -= records + gone;
         moved = true;
-        deferralMoved = true;
+        backfilled = true;
         unrepeatable++;
         if (ledger.isEmpty()) {
             lastSeen.clear();
@@ -185,7 +184,7 @@ final class PartitionWork {
                 next,
                 new Tally(consumed, stored, duplicate, rejected, deferred, lost, skipped, foreign),
                 repairs,
-                deferralMoved ? deferralCommits + 1 : deferralCommits,
+                backfilled ? backfills + 1 : backfills,
                 ledger.snapshot());
     }
 
@@ -254,9 +253,9 @@ final class PartitionWork {
 
     void sealed() {
         moved = false;
-        if (deferralMoved) {
-            deferralCommits++;
-            deferralMoved = false;
+        if (backfilled) {
+            backfills++;
+            backfilled = false;
         }
     }
 

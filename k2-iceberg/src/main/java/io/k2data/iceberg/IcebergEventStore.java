@@ -179,9 +179,9 @@ final class IcebergEventStore implements EventStore {
                         judgedWith.getOrDefault(state.partition().partition(), changes(state)) != changes(state));
     }
 
-    /** A writer knows what it put off and brought in itself; one that judges beside it does not. */
+    /** A writer knows what it brought in itself; one that judges beside it does not. */
     private long changes(PartitionState state) {
-        return role == Role.WRITER ? state.repairs() : state.repairs() + state.deferralCommits();
+        return role == Role.WRITER ? state.repairs() : state.repairs() + state.backfills();
     }
 
     @Override

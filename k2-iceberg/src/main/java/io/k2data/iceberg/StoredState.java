@@ -72,8 +72,8 @@ record StoredState(
         json.put("skipped", tally.skipped());
         json.put("foreign", tally.foreign());
         json.put("repairs", state.repairs());
-        if (state.deferralCommits() > 0) {
-            json.put("deferralCommits", state.deferralCommits());
+        if (state.backfills() > 0) {
+            json.put("backfills", state.backfills());
         }
         if (!state.deferred().isEmpty()) {
             ArrayNode deferrals = json.putArray("deferrals");
@@ -169,7 +169,7 @@ record StoredState(
                             next,
                             tally,
                             json.path("repairs").longValue(),
-                            json.path("deferralCommits").longValue(),
+                            json.path("backfills").longValue(),
                             deferred),
                     json.required("commit").asText(),
                     json.required("snapshot").longValue(),
