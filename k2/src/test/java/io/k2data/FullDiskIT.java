@@ -50,7 +50,8 @@ class FullDiskIT {
             Feeds.send(kafka.bootstrapServers(), TOPIC, feed, 2_000);
             Process writer = new ProcessBuilder(inNamespace(
                             disk,
-                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
                             "-Xmx512m",
                             "-cp",
                             System.getProperty("java.class.path"),

@@ -43,19 +43,12 @@ class FaultSuiteIT {
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         String classPath = System.getProperty("java.class.path");
         assertThat(compiler.run(
-                        null,
-                        null,
-                        null,
-                        "-proc:none",
-                        "-cp",
-                        classPath,
-                        "-d",
-                        classes.toString(),
-                        mutant.toString()))
+                        null, null, null, "-proc:none", "-cp", classPath, "-d", classes.toString(), mutant.toString()))
                 .isZero();
         Run run = run(classes + File.pathSeparator + classPath, "--only", "sleep_past_the_session:4");
         assertThat(run.exitCode).isEqualTo(1);
-        JsonNode found = new ObjectMapper().readTree(run.output.lines().reduce((first, last) -> last).orElseThrow());
+        JsonNode found = new ObjectMapper()
+                .readTree(run.output.lines().reduce((first, last) -> last).orElseThrow());
         assertThat(found.get("lost").asLong() + found.get("doubled").asLong())
                 .as(run.output)
                 .isPositive();

@@ -5,9 +5,9 @@ import static io.k2data.iceberg.StoreFixture.P1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.k2data.api.FencedException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.TableRolledBackException;
 import io.k2data.api.UnreadableTableException;
@@ -460,8 +460,8 @@ class CommitProtocolTest {
                     .isInstanceOf(K2Exception.Retry.class)
                     .hasMessageContaining("ahead of this machine's clock");
             // Iceberg by itself refuses it too, in other words.
-            assertThatThrownBy(() ->
-                            fixture.catalog.loadTable(TRADES).newAppend().commit())
+            assertThatThrownBy(
+                            () -> fixture.catalog.loadTable(TRADES).newAppend().commit())
                     .isInstanceOf(RuntimeException.class)
                     .hasMessageContaining("snapshot");
             stampLastCommit(fixture.catalog, -600_000);
