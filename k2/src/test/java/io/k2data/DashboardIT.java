@@ -52,9 +52,8 @@ class DashboardIT {
     private static final Duration PATIENCE = Duration.ofMinutes(1);
     private static final Pattern METER = Pattern.compile("\\bk2_[a-z0-9_]+");
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final PriorityTiers TIERS = PriorityTiers.builder()
-            .put(PriorityTier.LOW, "alpha/*")
-            .build();
+    private static final PriorityTiers TIERS =
+            PriorityTiers.builder().put(PriorityTier.LOW, "alpha/*").build();
 
     @TempDir
     Path directory;
@@ -68,9 +67,8 @@ class DashboardIT {
                 TreeSet<String> named = new TreeSet<>();
                 METER.matcher(Files.readString(file)).results().forEach(found -> named.add(found.group()));
                 assertThat(named).isNotEmpty();
-                assertThat(named)
-                        .as("meters of %s", file)
-                        .allSatisfy(name -> assertThat(scraped).contains("\n" + name));
+                assertThat(named).as("meters of %s", file).allSatisfy(name -> assertThat(scraped)
+                        .contains("\n" + name));
             }
         }
     }
@@ -86,7 +84,8 @@ class DashboardIT {
             for (Map.Entry<String, List<String>> panel : panels.entrySet()) {
                 for (String expression : panel.getValue()) {
                     // A rate needs two scrapes.
-                    await(panel.getKey() + ": " + expression, () -> !server.ask(expression).isEmpty());
+                    await(panel.getKey() + ": " + expression, () -> !server.ask(expression)
+                            .isEmpty());
                 }
             }
             String level = panels.get("Degradation level").get(0);
@@ -126,10 +125,11 @@ class DashboardIT {
 
     private static Map<String, List<String>> panels() throws IOException {
         Map<String, List<String>> panels = new LinkedHashMap<>();
-        for (JsonNode panel : JSON.readTree(OPERATIONS.resolve("k2-dashboard.json").toFile())
-                .get("panels")) {
+        for (JsonNode panel :
+                JSON.readTree(OPERATIONS.resolve("k2-dashboard.json").toFile()).get("panels")) {
             List<String> expressions = new ArrayList<>();
-            panel.get("targets").forEach(target -> expressions.add(target.get("expr").asText()));
+            panel.get("targets")
+                    .forEach(target -> expressions.add(target.get("expr").asText()));
             panels.put(panel.get("title").asText(), expressions);
         }
         return panels;
@@ -232,18 +232,18 @@ class DashboardIT {
 
         /** What an expression gives now, by table; several of one table are added up. Empty while it gives nothing. */
         Map<String, Double> ask(String expression) {
-            String query = URLEncoder.encode(
-                    expression.replace("$__rate_interval", "30s"), StandardCharsets.UTF_8);
+            String query = URLEncoder.encode(expression.replace("$__rate_interval", "30s"), StandardCharsets.UTF_8);
             try {
                 HttpResponse<String> answer = client.send(
-                        HttpRequest.newBuilder(URI.create(
-                                        "http://127.0.0.1:" + port + "/api/v1/query?query=" + query))
+                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/api/v1/query?query=" + query))
                                 .build(),
                         HttpResponse.BodyHandlers.ofString());
                 if (answer.statusCode() == 503) {
                     return Map.of();
                 }
-                assertThat(answer.statusCode()).as(expression + ": " + answer.body()).isEqualTo(200);
+                assertThat(answer.statusCode())
+                        .as(expression + ": " + answer.body())
+                        .isEqualTo(200);
                 Map<String, Double> values = new LinkedHashMap<>();
                 for (JsonNode each : JSON.readTree(answer.body()).at("/data/result")) {
                     double value = Double.parseDouble(each.get("value").get(1).asText());

@@ -20,8 +20,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /** A process that ingests until it is killed, or until its standard input ends: then it catches up, commits and leaves. */
 final class IngestProcess {
-    private static final PriorityTiers TIERS =
-            PriorityTiers.parse("critical alpha/BTC-USDT\nhigh alpha/*\nlow beta/*\nlow beta/BTC-USDT\nnormal beta/ETH-USDT");
+    private static final PriorityTiers TIERS = PriorityTiers.parse(
+            "critical alpha/BTC-USDT\nhigh alpha/*\nlow beta/*\nlow beta/BTC-USDT\nnormal beta/ETH-USDT");
 
     private IngestProcess() {}
 
@@ -59,8 +59,7 @@ final class IngestProcess {
         if (wanderingSeed != 0) {
             builder.degradationPolicy(policy).tiers(TIERS);
         }
-        try (K2 k2 = builder
-                .kafka(Map.of(
+        try (K2 k2 = builder.kafka(Map.of(
                         "bootstrap.servers",
                         args[0],
                         "max.poll.records",

@@ -70,7 +70,8 @@ class KillNineIT {
                 killed++;
                 sending.get();
             }
-            Process last = IngestProcess.launch(kafka.bootstrapServers(), TOPIC, directory, "", wandering ? seed | 1 : 0);
+            Process last =
+                    IngestProcess.launch(kafka.bootstrapServers(), TOPIC, directory, "", wandering ? seed | 1 : 0);
             awaitLine(last, "started");
             Feeds.send(kafka.bootstrapServers(), TOPIC, feed, 1_000);
             last.getOutputStream().close();

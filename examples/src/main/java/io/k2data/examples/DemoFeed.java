@@ -78,8 +78,7 @@ final class DemoFeed implements AutoCloseable {
     /** Sends at a steady pace, on a thread of its own, until that is closed. */
     Flow flow(int perSecond) {
         AtomicBoolean ended = new AtomicBoolean();
-        CompletableFuture<Void> flowing =
-                CompletableFuture.runAsync(() -> send(Long.MAX_VALUE, perSecond, ended));
+        CompletableFuture<Void> flowing = CompletableFuture.runAsync(() -> send(Long.MAX_VALUE, perSecond, ended));
         return () -> {
             ended.set(true);
             flowing.join();

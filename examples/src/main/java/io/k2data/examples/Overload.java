@@ -301,8 +301,7 @@ final class Overload implements AutoCloseable {
         boolean unused = watchUntil(() -> false, time);
     }
 
-    private boolean watchUntil(BooleanSupplier condition, Duration atMost)
-            throws InterruptedException {
+    private boolean watchUntil(BooleanSupplier condition, Duration atMost) throws InterruptedException {
         long deadline = System.nanoTime() + atMost.toNanos();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() - deadline > 0) {
