@@ -6,6 +6,7 @@ import io.k2data.api.LogPartition;
 import io.k2data.api.View;
 import io.k2data.api.degradation.DegradationLevel;
 import io.k2data.api.event.EventTypes;
+import io.k2data.dedup.Deduplicators;
 import io.k2data.degradation.PriorityTiers;
 import java.io.File;
 import java.io.IOException;
@@ -37,6 +38,13 @@ final class IngestProcess {
     /** Launches a writer whose degradation level wanders about, if the seed of that is not 0. */
     static Process launch(String bootstrapServers, String topic, Path directory, String group, long wanderingSeed)
             throws IOException {
+        return launch(bootstrapServers, topic, directory, group, wanderingSeed, Duration.ofHours(24));
+    }
+
+    /** Launches a writer with another dedup window. */
+    static Process launch(
+            String bootstrapServers, String topic, Path directory, String group, long wanderingSeed, Duration window)
+            throws IOException {
         return new ProcessBuilder(List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx512m",
@@ -47,7 +55,8 @@ final class IngestProcess {
                         topic,
                         directory.toString(),
                         group,
-                        Long.toString(wanderingSeed)))
+                        Long.toString(wanderingSeed),
+                        window.toString()))
                 .redirectError(ProcessBuilder.Redirect.appendTo(new File(directory.toFile(), "ingest.log")))
                 .start();
     }
@@ -55,7 +64,10 @@ final class IngestProcess {
     public static void main(String[] args) throws IOException {
         ScriptedPolicy policy = new ScriptedPolicy();
         long wanderingSeed = Long.parseLong(args[4]);
-        K2.Builder builder = K2.builder();
+        K2.Builder builder = K2.builder()
+                .deduplicator(Deduplicators.exact(Deduplicators.ExactConfig.builder()
+                        .window(Duration.parse(args[5]))
+                        .build()));
         if (wanderingSeed != 0) {
             builder.degradationPolicy(policy).tiers(TIERS);
         }
