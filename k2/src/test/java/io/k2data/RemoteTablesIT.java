@@ -167,7 +167,7 @@ class RemoteTablesIT {
                 Feeds.send(kafka.bootstrapServers(), "cache", feed, 2_000);
                 assertAnswer(k2, feed.truth());
                 long sent = (i + 1) * 2_000L;
-                while (ingest.committed().values().stream().mapToLong(Long::longValue).sum() < sent) {
+                while (ingest.tally().consumed() < sent) {
                     LockSupport.parkNanos(10_000_000);
                 }
             }

@@ -68,15 +68,15 @@ final class PushedFilters {
      *
      * @param plan as DuckDB explains it in JSON
      * @param schemas the relations' schemas, by their number
-     * @return by number, the condition for rows that the query needs; relations that no scan names are missing. Empty if
+     * @return by number, the condition for rows that the query needs; relations that no scan names are missing. Null if
      *     nothing can be said, for a scan that may be of any of them needs all rows or the plan cannot be read
      */
-    static Map<Integer, Expression> read(String plan, List<Schema> schemas) {
+    static @Nullable Map<Integer, Expression> read(String plan, List<Schema> schemas) {
         Map<Integer, Expression> needed = new HashMap<>();
         try {
-            return walk(JSON.readTree(plan), schemas, needed) ? needed : Map.of();
+            return walk(JSON.readTree(plan), schemas, needed) ? needed : null;
         } catch (JsonProcessingException e) {
-            return Map.of();
+            return null;
         }
     }
 

@@ -22,6 +22,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,11 +40,14 @@ class PruningTest {
     private static final int COMMITS = 24;
 
     @TempDir
-    Path directory;
+    static Path directory;
 
-    /** One file for each of so many quarters of a day, three symbols in each, and live rows after them. */
-    private StoreFixture filled() {
-        StoreFixture fixture = new StoreFixture(directory).begin(P0, P1);
+    private static StoreFixture fixture;
+
+    /** One file for each of so many quarters of a day, a few symbols in each, and live rows after them. */
+    @BeforeAll
+    static void fill() {
+        fixture = new StoreFixture(directory).begin(P0, P1);
         for (int commit = 0; commit <= COMMITS; commit++) {
             for (LogPartition partition : List.of(P0, P1)) {
                 List<Row> rows = new ArrayList<>();
@@ -53,7 +60,11 @@ class PruningTest {
                 fixture.store.commit(fixture.seal());
             }
         }
-        return fixture;
+    }
+
+    @AfterAll
+    static void close() {
+        fixture.close();
     }
 
     private static Row row(LogPartition partition, long offset, int commit) {
@@ -80,8 +91,7 @@ class PruningTest {
         int conditions = Boolean.getBoolean("k2.full") ? 3_000 : 120;
         int pruned = 0;
         int spared = 0;
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of());
+        try (View view = fixture.engine.view(Set.of());
                 Statement statement = view.connection().createStatement()) {
             for (int i = 0; i < conditions; i++) {
                 String condition = condition(random, 3);
@@ -176,8 +186,7 @@ class PruningTest {
 
     @Test
     void conditionsOnTimeStreamIdAndPositionReachThePlanning() throws SQLException {
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of());
+        try (View view = fixture.engine.view(Set.of());
                 Statement statement = view.connection().createStatement()) {
             Map<String, Integer> expected = Map.of(
                     "event_time < timestamptz '2024-08-08 05:00:00+00'", 1,
@@ -205,8 +214,7 @@ class PruningTest {
 
     @Test
     void twoScansOfATableNeedTheFilesOfBoth() throws SQLException {
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of());
+        try (View view = fixture.engine.view(Set.of());
                 Statement statement = view.connection().createStatement()) {
             assertThat(answer(
                             statement,
@@ -223,8 +231,7 @@ class PruningTest {
 
     @Test
     void aPreparedStatementChoosesByItsParametersEachTimeItRuns() throws SQLException {
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of());
+        try (View view = fixture.engine.view(Set.of());
                 PreparedStatement statement = view.connection()
                         .prepareStatement("select count(*), min(kafka_offset) from trades where kafka_offset = ?"
                                 + " and symbol <> ?");
@@ -245,8 +252,7 @@ class PruningTest {
 
     @Test
     void aNameThatTheStatementGivesAColumnIsNotTakenForAnother() throws SQLException {
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of());
+        try (View view = fixture.engine.view(Set.of());
                 Statement statement = view.connection().createStatement()) {
             assertThat(answer(
                             statement,
@@ -263,8 +269,7 @@ class PruningTest {
 
     @Test
     void aTextThatLooksLikeAFilterIsNotTakenForOne() throws SQLException {
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of());
+        try (View view = fixture.engine.view(Set.of());
                 PreparedStatement statement =
                         view.connection().prepareStatement("select count(*) from trades where symbol <> ?")) {
             for (String text : List.of(
@@ -282,8 +287,7 @@ class PruningTest {
 
     @Test
     void anErrorShowsTheStatementAsItWasGiven() {
-        try (StoreFixture fixture = filled();
-                View view = fixture.engine.view(Set.of())) {
+        try (View view = fixture.engine.view(Set.of())) {
             assertThatThrownBy(() -> view.connection().createStatement().executeQuery("select prise from trades"))
                     .isInstanceOf(SQLException.class)
                     .hasMessageContaining("LINE 1: select prise from trades\n               ^")
@@ -293,15 +297,13 @@ class PruningTest {
 
     @Test
     void theFilesOfManifestsAreKeptWithinABound() throws Exception {
-        try (StoreFixture fixture = filled()) {
-            fixture.positions();
-            assertThat(fixture.engine.manifests().size()).isEqualTo(COMMITS);
-            var table = fixture.catalog.loadTable(org.apache.iceberg.catalog.TableIdentifier.of("k2", "trades"));
-            ManifestCache small = new ManifestCache(5);
-            HistoryFiles files =
-                    HistoryFiles.plan(table, table.schema(), table.currentSnapshot(), Set.of("event_time"), small);
-            assertThat(files.count()).isEqualTo(COMMITS);
-            assertThat(small.size()).isLessThanOrEqualTo(5);
-        }
+        fixture.positions();
+        assertThat(fixture.engine.manifests().size()).isEqualTo(COMMITS);
+        Table table = fixture.catalog.loadTable(TableIdentifier.of("k2", "trades"));
+        ManifestCache small = new ManifestCache(5);
+        HistoryFiles files =
+                HistoryFiles.plan(table, table.schema(), table.currentSnapshot(), Set.of("event_time"), small);
+        assertThat(files.count()).isEqualTo(COMMITS);
+        assertThat(small.size()).isLessThanOrEqualTo(5);
     }
 }
