@@ -864,7 +864,8 @@ public final class K2 implements AutoCloseable {
                     readable,
                     spool,
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
-                    viewMaxAge);
+                    viewMaxAge,
+                    meters);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 
