@@ -21,6 +21,8 @@ final class DemoFeed implements AutoCloseable {
     /** So often {@link #sent} moves on. */
     private static final long SLICE = 5_000;
 
+    private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
     private final String topic;
     private final FeedSimulator simulator;
     private final KafkaProducer<byte[], byte[]> producer;
@@ -60,26 +62,33 @@ final class DemoFeed implements AutoCloseable {
 
     /** Sends so many at a steady pace. */
     void send(long count, int perSecond) {
-        send(count, perSecond, new AtomicBoolean());
-    }
-
-    private void send(long count, int perSecond, AtomicBoolean ended) {
         long began = System.nanoTime();
-        for (long done = 0; done < count && !ended.get(); ) {
+        for (long done = 0; done < count; ) {
             long due = Math.min(count, (System.nanoTime() - began) / 1_000_000 * perSecond / 1000);
             if (due > done) {
                 send(due - done);
                 done = due;
             }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+            LockSupport.parkNanos(SLICE_NANOS);
         }
     }
 
-    /** Sends at a steady pace, on a thread of its own, until that is closed. */
+    /** Sends at a steady pace, on a thread of its own, until that is closed. What a stall held up for long is left out. */
     Flow flow(int perSecond) {
         AtomicBoolean ended = new AtomicBoolean();
-        CompletableFuture<Void> flowing =
-                CompletableFuture.runAsync(() -> send(Long.MAX_VALUE, perSecond, ended));
+        CompletableFuture<Void> flowing = CompletableFuture.runAsync(() -> {
+            double most = Math.max(1, perSecond / 5.0);
+            double due = 0;
+            long before = System.nanoTime();
+            while (!ended.get()) {
+                long now = System.nanoTime();
+                due = Math.min(most, due + (now - before) * 1e-9 * perSecond);
+                before = now;
+                send((long) due);
+                due -= (long) due;
+                LockSupport.parkNanos(SLICE_NANOS);
+            }
+        });
         return () -> {
             ended.set(true);
             flowing.join();

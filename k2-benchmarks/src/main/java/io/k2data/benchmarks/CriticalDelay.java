@@ -179,15 +179,14 @@ public final class CriticalDelay {
         return builder.build();
     }
 
-    private static long send(
-            KafkaProducer<byte[], byte[]> producer, FeedSimulator feed, int perSecond, Duration time) {
+    private static long send(KafkaProducer<byte[], byte[]> producer, FeedSimulator feed, int perSecond, Duration time) {
         long began = System.nanoTime();
         long sent = 0;
         for (long now = began; now - began < time.toNanos(); now = System.nanoTime()) {
             for (long due = (now - began) / 1_000_000 * perSecond / 1000; sent < due; sent++) {
                 SimulatedRecord record = feed.next();
-                var unused = producer.send(new ProducerRecord<>(
-                        "trades", null, System.currentTimeMillis(), record.key(), record.value()));
+                var unused = producer.send(
+                        new ProducerRecord<>("trades", null, System.currentTimeMillis(), record.key(), record.value()));
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(2));
         }

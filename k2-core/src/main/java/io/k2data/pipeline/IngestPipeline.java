@@ -41,6 +41,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
@@ -172,6 +173,7 @@ public final class IngestPipeline implements AutoCloseable {
     private volatile long deferredRecords;
     private volatile long deferredRanges;
     private volatile long oldestDeferredMillis = Long.MAX_VALUE;
+    private volatile double retentionSeconds = Double.NaN;
     private volatile long commitBeganNanos;
     private volatile long lastCommitNanos;
     /** Bytes of the generations that wait for their commit. Guarded by {@code lock}. */
@@ -356,6 +358,11 @@ public final class IngestPipeline implements AutoCloseable {
                 .register(meters));
         registered(Gauge.builder("k2.deferred.age", this, IngestPipeline::oldestDeferredSeconds)
                 .description("age of the oldest of them, by its Kafka timestamp; compare it with the topic's retention")
+                .baseUnit("seconds")
+                .tags(tags)
+                .register(meters));
+        registered(Gauge.builder("k2.log.retention", this, pipeline -> pipeline.retentionSeconds)
+                .description("how long the topic keeps records, known while some are put off; not a number if for ever")
                 .baseUnit("seconds")
                 .tags(tags)
                 .register(meters));
@@ -1419,11 +1426,23 @@ public final class IngestPipeline implements AutoCloseable {
     /** Says early that what is put off may be gone before it is brought in. */
     private void watchRetention() {
         long now = System.nanoTime();
-        if (retentionWarned || retentionAskedNanos != 0 && now - retentionAskedNanos < RETENTION_NANOS) {
+        if (retentionAskedNanos != 0 && now - retentionAskedNanos < RETENTION_NANOS) {
             return;
         }
         retentionAskedNanos = Math.max(1, now);
-        log.retention().ifPresent(retention -> {
+        Optional<Duration> found;
+        try {
+            found = log.retention();
+        } catch (K2Exception.Retry e) {
+            // It is asked again; nothing that is under way depends on the answer.
+            LOG.atDebug().setCause(e).log("{}: the topic's retention is not known just now", type.name());
+            return;
+        }
+        retentionSeconds = found.map(retention -> retention.toMillis() / 1000.0).orElse(Double.NaN);
+        if (retentionWarned) {
+            return;
+        }
+        found.ifPresent(retention -> {
             double age = oldestDeferredSeconds();
             if (age * 2 > retention.toSeconds()) {
                 retentionWarned = true;
