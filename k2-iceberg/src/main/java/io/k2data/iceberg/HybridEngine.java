@@ -45,6 +45,8 @@ public final class HybridEngine implements AutoCloseable {
     private final FileCache cache;
     private final Duration viewMaxAge;
     private final long memoryBytes;
+    private final String noRows;
+    private final ManifestCache manifests = new ManifestCache();
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
@@ -58,6 +60,7 @@ public final class HybridEngine implements AutoCloseable {
             FileCache cache,
             Duration viewMaxAge,
             long memoryBytes,
+            String noRows,
             DuckDBConnection root) {
         this.catalog = catalog;
         this.readable = readable;
@@ -65,6 +68,7 @@ public final class HybridEngine implements AutoCloseable {
         this.cache = cache;
         this.viewMaxAge = viewMaxAge;
         this.memoryBytes = memoryBytes;
+        this.noRows = noRows;
         this.root = root;
     }
 
@@ -110,6 +114,9 @@ public final class HybridEngine implements AutoCloseable {
                             + "]");
             Sql.run(root, "set global enable_external_access = false");
             Sql.run(root, "create schema " + Segment.SCHEMA);
+            // Footers of data files stay in memory, of which DuckDB's limit is the bound.
+            Sql.run(root, "set global parquet_metadata_cache = true");
+            String noRows = noRows(root, spool.directory());
             Sql.run(root, "set global lock_configuration = true");
             return new HybridEngine(
                     catalog,
@@ -118,6 +125,7 @@ public final class HybridEngine implements AutoCloseable {
                     new FileCache(spool.directory().resolve("cache"), bounds.cacheBytes()),
                     viewMaxAge,
                     bounds.memoryBytes(),
+                    noRows,
                     root);
         } catch (SQLException | IOException e) {
             close(root, e);
@@ -236,16 +244,6 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     private View pin(DuckDBConnection connection, Set<String> tables) throws SQLException {
-        List<AutoCloseable> held = new ArrayList<>();
-        try {
-            return pin(connection, tables, held);
-        } catch (SQLException | RuntimeException e) {
-            PinnedView.closeAll(held, e);
-            throw e;
-        }
-    }
-
-    private View pin(DuckDBConnection connection, Set<String> tables, List<AutoCloseable> held) throws SQLException {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
@@ -274,11 +272,11 @@ public final class HybridEngine implements AutoCloseable {
             lock.unlock();
         }
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
+        ViewRelations relations = new ViewRelations(this, connection);
         for (Map.Entry<IcebergEventStore, IcebergEventStore.Pin> entry : pins.entrySet()) {
             IcebergEventStore.Resolved resolved = entry.getKey().resolve(entry.getValue());
-            held.add(resolved);
             String name = entry.getKey().type().name();
-            Sql.run(connection, "create temp view " + Sql.name(name) + " as " + resolved.sql());
+            relations.add(name, resolved);
             Long snapshotId = resolved.snapshotId();
             cuts.put(
                     name,
@@ -287,7 +285,7 @@ public final class HybridEngine implements AutoCloseable {
         }
         Cut cut = new Cut(cuts);
         Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, held);
+        return new PinnedView(connection, cut, viewMaxAge, relations);
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -296,6 +294,29 @@ public final class HybridEngine implements AutoCloseable {
 
     long memoryBytes() {
         return memoryBytes;
+    }
+
+    /**
+     * A list, as SQL, of Parquet files without rows, which any table's fields can be read from. More than one: of a single
+     * file DuckDB takes statistics into account when it plans.
+     */
+    String noRows() {
+        return noRows;
+    }
+
+    private static String noRows(DuckDBConnection connection, Path directory) throws SQLException {
+        List<Path> files = List.of(directory.resolve("no-rows-1.parquet"), directory.resolve("no-rows-2.parquet"));
+        for (Path file : files) {
+            Sql.run(
+                    connection,
+                    "copy (select 1 as no_column where false) to " + Sql.text(file.toString())
+                            + " (format parquet, field_ids {no_column: " + Integer.MAX_VALUE + "})");
+        }
+        return HistoryFiles.paths(files);
+    }
+
+    ManifestCache manifests() {
+        return manifests;
     }
 
     Spool spool() {

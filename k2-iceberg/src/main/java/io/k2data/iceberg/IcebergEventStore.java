@@ -9,11 +9,11 @@ import io.k2data.api.dedup.DedupVerdict;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
-import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -21,6 +21,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -33,7 +34,11 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.expressions.Expression;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.FileIO;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
@@ -331,7 +336,8 @@ final class IcebergEventStore implements EventStore {
     @Override
     public void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
         TableMetadata metadata = table.refresh();
-        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata))) {
+        HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
+        try (LocalFiles local = engine.local(table.table().io(), history.matching(inPartition(partition)))) {
             replay(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition, horizonMillis, visitor);
         }
     }
@@ -377,7 +383,12 @@ final class IcebergEventStore implements EventStore {
             return found;
         }
         TableMetadata metadata = table.refresh();
-        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata));
+        HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
+        Expression among = Expressions.and(
+                inPartition(partition),
+                Expressions.greaterThanOrEqual("kafka_offset", Collections.min(offsets)),
+                Expressions.lessThanOrEqual("kafka_offset", Collections.max(offsets)));
+        try (LocalFiles local = engine.local(table.table().io(), history.matching(among));
                 Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select kafka_offset from ("
                         + HistoryFiles.select(layout, metadata.schema(), local.paths())
@@ -390,6 +401,23 @@ final class IcebergEventStore implements EventStore {
             throw Sql.failed("looking for offsets of " + type.name(), e);
         }
         return found;
+    }
+
+    private static Expression inPartition(LogPartition partition) {
+        return Expressions.equal("kafka_partition", partition.partition());
+    }
+
+    private HistoryFiles plan(Table from, TableMetadata metadata, @Nullable Snapshot snapshot) {
+        return HistoryFiles.plan(from, metadata.schema(), snapshot, boundedColumns(), engine.manifests());
+    }
+
+    /** The columns that queries choose rows by: the stream, the event's time, id and sequence, and the position. */
+    private Set<String> boundedColumns() {
+        Set<String> names = new HashSet<>(Set.of("venue", "symbol", "event_time"));
+        type.idColumns().forEach(column -> names.add(column.name()));
+        type.sequenceColumn().ifPresent(column -> names.add(column.name()));
+        type.provenance().forEach(column -> names.add(column.name()));
+        return names;
     }
 
     private static List<String> names(List<Column> columns) {
@@ -406,10 +434,19 @@ final class IcebergEventStore implements EventStore {
                 .orElseThrow(() -> new IllegalArgumentException("no id column of " + type.name() + " holds " + id));
         try (DuckDBConnection connection = engine.connect()) {
             Sql.run(connection, "BEGIN");
-            Pin pin = pin(connection);
-            try (Resolved resolved = resolve(pin);
+            Resolved resolved = resolve(pin(connection));
+            Expression near = Expressions.and(
+                    inPartition(partition),
+                    Expressions.equal("venue", stream.venue()),
+                    Expressions.equal("symbol", stream.symbol()),
+                    Expressions.equal(column.name(), id),
+                    Expressions.greaterThanOrEqual("kafka_time", (logTimeMillis - windowMillis) * 1000),
+                    Expressions.lessThanOrEqual("kafka_time", (logTimeMillis + windowMillis) * 1000));
+            try (LocalFiles local =
+                            engine.local(resolved.io(), resolved.history().matching(near));
                     PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
-                            + resolved.everyRow() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
+                            + resolved.everyRow(local.paths())
+                            + ") where kafka_partition = ? and venue = ? and symbol = ? and "
                             + Sql.name(column.name())
                             + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
                 statement.setInt(1, partition.partition());
@@ -464,7 +501,7 @@ final class IcebergEventStore implements EventStore {
         Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
         Map<Integer, Long> tableOffsets = new TreeMap<>();
         TableMetadata metadata;
-        List<RemoteFile> files;
+        HistoryFiles history;
         synchronized (reading) {
             metadata = reading.refresh();
             Map<LogPartition, StoredState> states = reading.states(metadata);
@@ -512,23 +549,17 @@ final class IcebergEventStore implements EventStore {
                             new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L), List.of()));
                 }
             });
-            files = plannedFiles(metadata);
+            history = planned(metadata);
         }
-        // Files may have to be fetched; other views need not wait for that.
-        LocalFiles local = engine.local(reading.table().io(), files);
         Snapshot snapshot = metadata.currentSnapshot();
-        try {
-            String history = HistoryFiles.select(pin.layout(), metadata.schema(), local.paths());
-            return new Resolved(
-                    snapshot == null ? null : snapshot.snapshotId(),
-                    cut,
-                    Seam.union(history, pin.layout(), pin.live(), tableOffsets),
-                    Seam.both(history, pin.layout(), pin.live()),
-                    local);
-        } catch (RuntimeException e) {
-            local.close();
-            throw e;
-        }
+        return new Resolved(
+                snapshot == null ? null : snapshot.snapshotId(),
+                cut,
+                pin.layout(),
+                pin.live(),
+                tableOffsets,
+                history,
+                reading.table().io());
     }
 
     /**
@@ -557,12 +588,12 @@ final class IcebergEventStore implements EventStore {
         return deferred;
     }
 
-    private List<RemoteFile> plannedFiles(TableMetadata metadata) {
+    private HistoryFiles planned(TableMetadata metadata) {
         Snapshot snapshot = metadata.currentSnapshot();
         long id = snapshot == null ? -1 : snapshot.snapshotId();
         Planned known = planned;
         if (known == null || known.snapshotId() != id) {
-            known = new Planned(id, HistoryFiles.plan(reading.table(), metadata));
+            known = new Planned(id, plan(reading.table(), metadata, snapshot));
             planned = known;
         }
         return known.files();
@@ -579,7 +610,7 @@ final class IcebergEventStore implements EventStore {
     }
 
     /** The files of a snapshot; a snapshot never changes. */
-    private record Planned(long snapshotId, List<RemoteFile> files) {}
+    private record Planned(long snapshotId, HistoryFiles files) {}
 
     /**
      * The live side as one DuckDB transaction sees it.
@@ -620,25 +651,35 @@ final class IcebergEventStore implements EventStore {
     }
 
     /**
-     * A pinned live side with the history under it. It holds the files that history is read from.
+     * A pinned live side with the history under it.
      *
      * @param snapshotId the snapshot, or null if there is none yet
      * @param cut by partition
-     * @param sql a query for all rows of the cut
-     * @param everyRow a query for all rows there are, those below the table offset that are not committed yet among them;
-     *     a row may come twice
-     * @param files the files it reads
+     * @param layout the columns
+     * @param live the live rows
+     * @param tableOffsets by partition, where history ends
+     * @param history the snapshot's files
+     * @param io reads them
      */
     record Resolved(
             @Nullable Long snapshotId,
             Map<LogPartition, PartitionCut> cut,
-            String sql,
-            String everyRow,
-            LocalFiles files)
-            implements AutoCloseable {
-        @Override
-        public void close() {
-            files.close();
+            TableLayout layout,
+            List<Seam.Live> live,
+            Map<Integer, Long> tableOffsets,
+            HistoryFiles history,
+            FileIO io) {
+        /** A query for all rows of the cut, given one for those of history. */
+        String sql(String rowsOfHistory) {
+            return Seam.union(rowsOfHistory, layout, live, tableOffsets);
+        }
+
+        /**
+         * A query for the rows of files of history and all live rows, those below the table offset that are not committed
+         * yet among them; a row may come twice.
+         */
+        String everyRow(List<Path> files) {
+            return Seam.both(HistoryFiles.select(layout, history.schema(), files), layout, live);
         }
     }
 }

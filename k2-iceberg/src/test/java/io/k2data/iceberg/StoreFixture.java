@@ -90,6 +90,13 @@ final class StoreFixture implements AutoCloseable {
         store.append(rows, Map.of(partition, offset));
     }
 
+    /** Appends rows that end a partition's log. */
+    void appendRows(LogPartition partition, List<Row> rows) {
+        long offset = rows.get(rows.size() - 1).offset() + 1;
+        next.put(partition, offset);
+        store.append(rows, Map.of(partition, offset));
+    }
+
     /** The same for a table that has one more column, with a text to put there. */
     void appendWith(LogPartition partition, int count, String extra) {
         List<Row> rows = new ArrayList<>();
