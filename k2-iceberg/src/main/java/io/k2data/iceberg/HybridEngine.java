@@ -7,6 +7,7 @@ import io.k2data.api.View;
 import io.k2data.api.event.EventType;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
+import io.k2data.pipeline.PartitionLedger;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -21,10 +22,12 @@ import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.io.FileIO;
@@ -51,7 +54,9 @@ public final class HybridEngine implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private final AtomicLong segments = new AtomicLong();
-    private boolean closed;
+    private final Set<PinnedView> views = ConcurrentHashMap.newKeySet();
+    private volatile Function<String, List<PartitionLedger>> ledgers = table -> List.of();
+    private volatile boolean closed;
 
     private HybridEngine(
             Catalog catalog,
@@ -94,6 +99,8 @@ public final class HybridEngine implements AutoCloseable {
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
+            // K2's own SQL is flat; what SelectGuard lets through is no deeper.
+            settings.setProperty("max_expression_depth", "250");
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -156,10 +163,7 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if the table cannot hold the event type
      */
     public EventStore store(EventType<?> type, Role role) {
-        if (type.name().equalsIgnoreCase(DeferredRelation.NAME)) {
-            throw new IllegalArgumentException(
-                    "an event type cannot be named '" + type.name() + "': views have a relation of that name");
-        }
+        ReservedRelations.requireFree(type);
         EventTable table = EventTable.open(catalog, type, role);
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
@@ -201,6 +205,16 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
+     * Sets who knows what is missing of the streams of a table, for the relation {@code gaps} of views from now on.
+     *
+     * @param source gives, by the table's name, the ledgers of all partitions that are worked on here; called by threads that
+     *     query, and may block and throw {@link K2Exception}
+     */
+    public void ledgers(Function<String, List<PartitionLedger>> source) {
+        ledgers = source;
+    }
+
+    /**
      * Pins a cut over open stores: the live side first, then the snapshots.
      *
      * @param tables the tables to show; an empty set means all
@@ -218,6 +232,7 @@ public final class HybridEngine implements AutoCloseable {
                     break;
                 }
             }
+            requireOpen();
             DuckDBConnection connection;
             try {
                 connection = connect();
@@ -284,8 +299,25 @@ public final class HybridEngine implements AutoCloseable {
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
         Cut cut = new Cut(cuts);
-        Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, relations);
+        relations.addReserved(cut, ledgers);
+        return opened(new PinnedView(connection, cut, viewMaxAge, relations, views::remove));
+    }
+
+    private View opened(PinnedView view) {
+        lock.lock();
+        try {
+            requireOpen();
+            views.add(view);
+            return view;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the query engine is closed");
+        }
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -379,7 +411,9 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    /** Closes what is left open, and removes the spool. Views that are open fail from now on. */
+    /**
+     * Closes what is left open, and removes the spool. Views that are open end: a query that runs on one fails, and says why.
+     */
     @Override
     public void close() {
         lock.lock();
@@ -388,6 +422,8 @@ public final class HybridEngine implements AutoCloseable {
                 return;
             }
             closed = true;
+            // DuckDB stops what runs on a connection that is closed, and goes on with what runs on the others.
+            views.forEach(PinnedView::end);
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
             cache.close();
