@@ -35,9 +35,11 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -326,6 +328,37 @@ public final class K2 implements AutoCloseable {
         return engine.view(shown);
     }
 
+    /**
+     * Shows what the tables of ingests that were started held at an instant: what was committed by then, and nothing of
+     * what was on its way. Columns are those of now; ones added later are null.
+     *
+     * @param instant the instant, by the clocks of those who committed
+     * @param tables the tables to show; all if none is named
+     * @return the view; the caller closes it
+     * @throws K2Exception if a table's snapshot of that instant expired, with the oldest that is left, or if a table cannot
+     *     be read
+     */
+    public View asOf(Instant instant, String... tables) {
+        Set<String> shown = Set.copyOf(Arrays.asList(tables));
+        requireStarted(shown);
+        return engine.asOf(shown, instant);
+    }
+
+    /**
+     * Shows what a table held as of a snapshot, as {@link #asOf(Instant, String...)} does. {@link View#cut} tells a view's
+     * snapshots.
+     *
+     * @param table the table, of an ingest that was started
+     * @param snapshotId the snapshot, on the table's main branch
+     * @return the view; the caller closes it
+     * @throws K2Exception if the snapshot expired or was never there, with the oldest that is left, or if the table cannot
+     *     be read
+     */
+    public View asOf(String table, long snapshotId) {
+        requireStarted(Set.of(table));
+        return engine.asOf(table, snapshotId);
+    }
+
     private static Map<LogPartition, Long> stableEnds(Ingest ingest) {
         return ingest.pipelines().get(0).stableEnds();
     }
@@ -402,6 +435,18 @@ public final class K2 implements AutoCloseable {
     }
 
     private synchronized List<Ingest> running(Set<String> tables) {
+        Collection<Ingest> running = requireStarted(tables);
+        for (Ingest ingest : running) {
+            if (!ingest.readsAll()) {
+                throw new IllegalStateException("the ingest of " + ingest.table()
+                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
+                        + " have it read all, or ask a follower");
+            }
+        }
+        return List.copyOf(running);
+    }
+
+    private synchronized Collection<Ingest> requireStarted(Set<String> tables) {
         requireOpen();
         Map<String, Ingest> running = new TreeMap<>();
         for (Ingest ingest : ingests) {
@@ -417,14 +462,7 @@ public final class K2 implements AutoCloseable {
             unknown.removeAll(running.keySet());
             throw new IllegalArgumentException("no ingest was started for " + unknown);
         }
-        for (Ingest ingest : running.values()) {
-            if (!ingest.readsAll()) {
-                throw new IllegalStateException("the ingest of " + ingest.table()
-                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
-                        + " have it read all, or ask a follower");
-            }
-        }
-        return List.copyOf(running.values());
+        return running.values();
     }
 
     private void requireOpen() {

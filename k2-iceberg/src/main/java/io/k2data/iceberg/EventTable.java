@@ -179,6 +179,13 @@ final class EventTable {
         return StoredState.readAll(name(), metadata.properties());
     }
 
+    /** The current snapshot and its known ancestors, newest first. */
+    static List<Snapshot> history(TableMetadata metadata) {
+        List<Snapshot> history = new ArrayList<>();
+        ancestors(metadata).forEach(history::add);
+        return history;
+    }
+
     /** Tiers that a commit kept. */
     Optional<String> tiers(String version) {
         return Optional.ofNullable(operations.current().properties().get(TIERS_PREFIX + version));
@@ -216,6 +223,7 @@ final class EventTable {
             AppendFiles append = transaction.newAppend();
             files.forEach(append::appendFile);
             append.set("k2.commit", commitId);
+            append.set(StoredState.MOVES, StoredState.writeMoves(next));
             append.validateWith(ancestors -> {
                 compare(commitId, expected, next, transaction.table().properties(), ancestors);
                 return true;

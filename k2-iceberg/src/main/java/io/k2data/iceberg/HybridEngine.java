@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -286,11 +287,76 @@ public final class HybridEngine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
+        pins.forEach((store, pin) -> resolved.put(store.type().name(), store.resolve(pin)));
+        return view(connection, resolved, ledgers);
+    }
+
+    /**
+     * Shows what open stores' tables held at an instant, as far as it was committed by then. There are no live rows in it.
+     *
+     * @param tables the tables to show; an empty set means all
+     * @param instant the instant, by the clocks of those who committed
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if a table cannot be read just now
+     * @throws K2Exception.Stop if a table's snapshot of that instant expired
+     */
+    public View asOf(Set<String> tables, Instant instant) {
+        return past(tables, TimeTravel.at(instant));
+    }
+
+    /**
+     * Shows what an open store's table held as of a snapshot of its main branch. There are no live rows in it.
+     *
+     * @param table the table
+     * @param snapshotId the snapshot
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if the table cannot be read just now
+     * @throws K2Exception.Stop if the snapshot expired, or was never on the main branch
+     */
+    public View asOf(String table, long snapshotId) {
+        return past(Set.of(table), TimeTravel.of(snapshotId));
+    }
+
+    private View past(Set<String> tables, TimeTravel.Choice choice) {
+        Map<String, IcebergEventStore> shown = new TreeMap<>();
+        lock.lock();
+        try {
+            stores.stream().filter(store -> isShown(store, tables)).forEach(store -> shown.put(store.type()
+                    .name(), store));
+        } finally {
+            lock.unlock();
+        }
+        DuckDBConnection connection = null;
+        try {
+            connection = connect();
+            Sql.run(connection, "BEGIN");
+            Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
+            shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
+            return view(connection, resolved, HybridEngine::noLedger);
+        } catch (SQLException e) {
+            close(connection, e);
+            throw Sql.failed("opening a view of the past", e);
+        } catch (RuntimeException e) {
+            close(connection, e);
+            throw e;
+        }
+    }
+
+    private static List<PartitionLedger> noLedger(String table) {
+        throw new K2Exception.Stop("only what is missing now is known, not what was at the time of this view", null);
+    }
+
+    private View view(
+            DuckDBConnection connection,
+            Map<String, IcebergEventStore.Resolved> tables,
+            Function<String, List<PartitionLedger>> ledgers)
+            throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         ViewRelations relations = new ViewRelations(this, connection);
-        for (Map.Entry<IcebergEventStore, IcebergEventStore.Pin> entry : pins.entrySet()) {
-            IcebergEventStore.Resolved resolved = entry.getKey().resolve(entry.getValue());
-            String name = entry.getKey().type().name();
+        for (Map.Entry<String, IcebergEventStore.Resolved> table : tables.entrySet()) {
+            String name = table.getKey();
+            IcebergEventStore.Resolved resolved = table.getValue();
             relations.add(name, resolved);
             Long snapshotId = resolved.snapshotId();
             cuts.put(

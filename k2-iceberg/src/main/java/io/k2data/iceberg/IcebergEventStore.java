@@ -562,6 +562,27 @@ final class IcebergEventStore implements EventStore {
                 reading.table().io());
     }
 
+    /** An earlier snapshot's rows and no live ones. Any thread. */
+    Resolved past(TimeTravel.Choice choice) {
+        synchronized (reading) {
+            TableMetadata metadata = reading.refresh();
+            List<Snapshot> known = EventTable.history(metadata);
+            Snapshot chosen = choice.among(reading.name(), known);
+            Map<LogPartition, PartitionCut> cut =
+                    TimeTravel.cut(reading.name(), chosen, known, reading.states(metadata));
+            Map<Integer, Long> ends = new TreeMap<>();
+            cut.forEach((partition, range) -> ends.put(partition.partition(), range.tableOffset()));
+            return new Resolved(
+                    chosen == null ? null : chosen.snapshotId(),
+                    cut,
+                    TableLayout.of(type, metadata.schema()),
+                    List.of(),
+                    ends,
+                    plan(reading.table(), metadata, chosen),
+                    reading.table().io());
+        }
+    }
+
     /**
      * What the view does not show of a partition since it was put off: below the table offset as the snapshot's state says,
      * which is the one that its rows agree with, and above as the ingest says.

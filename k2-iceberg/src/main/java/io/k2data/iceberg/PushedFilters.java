@@ -38,6 +38,8 @@ import org.jspecify.annotations.Nullable;
  * only such rows. A scan that states nothing, or nothing that is understood here, needs all rows: what is not understood
  * costs time, never rows.
  *
+ * <p>Only what a scan itself states counts. The steps above it name columns by whatever alias the query gave them.
+ *
  * <p>The filters are text, made for people. It is read strictly. One trap: DuckDB separates filters by line ends, which a
  * constant may hold too; what comes apart that way has a text constant that does not end, and then nothing that is said of
  * that scan is believed.
@@ -66,15 +68,15 @@ final class PushedFilters {
      *
      * @param plan as DuckDB explains it in JSON
      * @param schemas the relations' schemas, by their number
-     * @return by number, the condition for rows that the query needs; relations that no scan names are missing. Empty if
+     * @return by number, the condition for rows that the query needs; relations that no scan names are missing. Null if
      *     nothing can be said, for a scan that may be of any of them needs all rows or the plan cannot be read
      */
-    static Map<Integer, Expression> read(String plan, List<Schema> schemas) {
+    static @Nullable Map<Integer, Expression> read(String plan, List<Schema> schemas) {
         Map<Integer, Expression> needed = new HashMap<>();
         try {
-            return walk(JSON.readTree(plan), schemas, needed) ? needed : Map.of();
+            return walk(JSON.readTree(plan), schemas, needed) ? needed : null;
         } catch (JsonProcessingException e) {
-            return Map.of();
+            return null;
         }
     }
 
@@ -117,10 +119,10 @@ final class PushedFilters {
     }
 
     private static List<String> texts(JsonNode node) {
-        if (node.isTextual()) {
-            return List.of(node.textValue());
-        }
         List<String> texts = new ArrayList<>();
+        if (node.isTextual()) {
+            texts.add(node.textValue());
+        }
         node.forEach(each -> texts.add(each.asText()));
         return texts;
     }
@@ -301,11 +303,7 @@ final class PushedFilters {
         }
 
         private Read comparison() throws NotUnderstood {
-            Matcher own = OWN_COLUMN.matcher(next());
-            Types.NestedField field = own.matches() ? schema.findField(own.group(2)) : null;
-            if (field == null) {
-                throw new NotUnderstood();
-            }
+            Types.NestedField field = field(next());
             String name = field.name();
             String operator = next();
             switch (operator) {
@@ -320,12 +318,19 @@ final class PushedFilters {
                     List<Object> values = new ArrayList<>();
                     do {
                         values.add(literal(field.type()));
-                    } while (next().equals(","));
-                    // A value that is NULL never comes to be equal; texts of it do not parse as any type's here.
-                    if (!tokens.get(at - 1).equals(")")) {
-                        throw new NotUnderstood();
-                    }
+                    } while (peek().equals(",") && next().equals(","));
+                    expect(")");
                     return new Read(Expressions.in(name, values), true);
+                }
+                case "BETWEEN" -> {
+                    Object from = literal(field.type());
+                    expect("AND");
+                    // DuckDB prints the same where an end does not count.
+                    return new Read(
+                            Expressions.and(
+                                    Expressions.greaterThanOrEqual(name, from),
+                                    Expressions.lessThanOrEqual(name, literal(field.type()))),
+                            false);
                 }
                 default -> {
                     Object value = literal(field.type());
@@ -342,6 +347,15 @@ final class PushedFilters {
                             true);
                 }
             }
+        }
+
+        private Types.NestedField field(String token) throws NotUnderstood {
+            Matcher own = OWN_COLUMN.matcher(token);
+            Types.NestedField field = own.matches() ? schema.findField(own.group(2)) : null;
+            if (field == null) {
+                throw new NotUnderstood();
+            }
+            return field;
         }
 
         /** A constant of a column's own type; of any other there may be a rule that Iceberg does not know. */

@@ -124,7 +124,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
 
     @Override
     public void run(String sql, @Nullable Parameters parameters) throws SQLException {
-        Map<Integer, Expression> needed = parameters == null || !isWorthPlanning() ? Map.of() : needed(sql, parameters);
+        Map<Integer, Expression> needed = parameters == null || !isWorthPlanning() ? null : needed(sql, parameters);
         List<LocalFiles> leased = new ArrayList<>();
         Map<Relation, String> lists =
                 new TreeMap<>((one, other) -> Integer.compare(relations.indexOf(one), relations.indexOf(other)));
@@ -132,14 +132,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
         try {
             for (int number = 0; number < relations.size(); number++) {
                 Relation relation = relations.get(number);
-                Expression condition = needed.get(number);
-                if (condition == null) {
-                    // No scan of it: the plan shows that it is not asked, if the text agrees.
-                    condition = needed.isEmpty() || mentions(sql, relation.name)
-                            ? Expressions.alwaysTrue()
-                            : Expressions.alwaysFalse();
-                }
-                List<RemoteFile> chosen = relation.resolved.history().matching(condition);
+                List<RemoteFile> chosen = relation.resolved.history().matching(condition(sql, number, needed));
                 LocalFiles local = engine.local(relation.resolved.io(), chosen);
                 leased.add(local);
                 List<Path> paths = local.paths();
@@ -161,6 +154,18 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
         before.forEach(LocalFiles::close);
     }
 
+    private Expression condition(String sql, int number, @Nullable Map<Integer, Expression> needed) {
+        if (needed == null) {
+            return Expressions.alwaysTrue();
+        }
+        Expression condition = needed.get(number);
+        if (condition != null) {
+            return condition;
+        }
+        // The plan shows no scan of it, so it is not asked; if the text agrees.
+        return mentions(sql, relations.get(number).name) ? Expressions.alwaysTrue() : Expressions.alwaysFalse();
+    }
+
     private boolean isWorthPlanning() {
         return relations.stream()
                 .anyMatch(relation -> relation.resolved.history().count() > 1);
@@ -170,7 +175,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
         return sql.toLowerCase(Locale.ROOT).contains(name.toLowerCase(Locale.ROOT));
     }
 
-    private Map<Integer, Expression> needed(String sql, Parameters parameters) throws SQLException {
+    private @Nullable Map<Integer, Expression> needed(String sql, Parameters parameters) throws SQLException {
         listNoRows();
         try {
             return planned(EXPLAIN + sql, parameters);
@@ -179,7 +184,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
         }
     }
 
-    private Map<Integer, Expression> planned(String explain, Parameters parameters) throws SQLException {
+    private @Nullable Map<Integer, Expression> planned(String explain, Parameters parameters) throws SQLException {
         if (parameters == Parameters.NONE) {
             try (Statement statement = connection.createStatement();
                     ResultSet plan = statement.executeQuery(explain)) {
@@ -206,14 +211,14 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
                 : e;
     }
 
-    private Map<Integer, Expression> needed(ResultSet plan) throws SQLException {
+    private @Nullable Map<Integer, Expression> needed(ResultSet plan) throws SQLException {
         return plan.next()
                 ? PushedFilters.read(
                         plan.getString(2),
                         relations.stream()
                                 .map(relation -> relation.resolved.history().schema())
                                 .toList())
-                : Map.of();
+                : null;
     }
 
     /** By relation, how many files the last statement that ran may have read, of how many. */
