@@ -34,6 +34,7 @@ final class SelectGuard {
     private static final int MAX_BRACKETS = 120;
     private static final int MAX_DEPTH = 200;
     private static final int MAX_WITH = 100;
+    private static final int MAX_QUERIES = 500;
 
     private static final Set<String> QUERIES =
             Set.of("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE");
@@ -79,6 +80,8 @@ final class SelectGuard {
 
     private final Set<String> withs = new HashSet<>();
     private final Set<String> tables = new TreeSet<>();
+
+    private int queries;
 
     private SelectGuard() {}
 
@@ -192,6 +195,9 @@ final class SelectGuard {
             } else if (type.endsWith("_NODE")) {
                 if (!QUERIES.contains(type)) {
                     throw write(type.replaceAll("_.*", "") + " inside a SELECT");
+                }
+                if (++queries > MAX_QUERIES) {
+                    throw tooComplex("the statement is of more than " + MAX_QUERIES + " queries");
                 }
                 depth++;
             } else if (node.has("sample") && node.has("alias")) {
