@@ -8,6 +8,7 @@ import io.k2data.api.event.EventType;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.k2data.pipeline.PartitionLedger;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -23,10 +24,12 @@ import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.io.FileIO;
@@ -54,7 +57,9 @@ public final class HybridEngine implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private final AtomicLong segments = new AtomicLong();
-    private boolean closed;
+    private final Set<PinnedView> views = ConcurrentHashMap.newKeySet();
+    private volatile Function<String, List<PartitionLedger>> ledgers = table -> List.of();
+    private volatile boolean closed;
 
     private HybridEngine(
             Catalog catalog,
@@ -105,6 +110,8 @@ public final class HybridEngine implements AutoCloseable {
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
+            // K2's own SQL is flat; what SelectGuard lets through is no deeper.
+            settings.setProperty("max_expression_depth", "250");
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -168,10 +175,7 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if the table cannot hold the event type
      */
     public EventStore store(EventType<?> type, Role role) {
-        if (type.name().equalsIgnoreCase(DeferredRelation.NAME)) {
-            throw new IllegalArgumentException(
-                    "an event type cannot be named '" + type.name() + "': views have a relation of that name");
-        }
+        ReservedRelations.requireFree(type);
         EventTable table = EventTable.open(catalog, type, role);
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
@@ -213,6 +217,16 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
+     * Sets who knows what is missing of the streams of a table, for the relation {@code gaps} of views from now on.
+     *
+     * @param source gives, by the table's name, the ledgers of all partitions that are worked on here; called by threads that
+     *     query, and may block and throw {@link K2Exception}
+     */
+    public void ledgers(Function<String, List<PartitionLedger>> source) {
+        ledgers = source;
+    }
+
+    /**
      * Pins a cut over open stores: the live side first, then the snapshots.
      *
      * @param tables the tables to show; an empty set means all
@@ -237,6 +251,7 @@ public final class HybridEngine implements AutoCloseable {
                     break;
                 }
             }
+            requireOpen();
             DuckDBConnection connection;
             try {
                 connection = connect();
@@ -292,7 +307,7 @@ public final class HybridEngine implements AutoCloseable {
         }
         Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
         pins.forEach((store, pin) -> resolved.put(store.type().name(), store.resolve(pin)));
-        return view(connection, resolved);
+        return view(connection, resolved, ledgers);
     }
 
     /**
@@ -336,7 +351,7 @@ public final class HybridEngine implements AutoCloseable {
             Sql.run(connection, "BEGIN");
             Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
             shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
-            return view(connection, resolved);
+            return view(connection, resolved, HybridEngine::noLedger);
         } catch (SQLException e) {
             close(connection, e);
             throw Sql.failed("opening a view of the past", e);
@@ -346,7 +361,14 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    private View view(DuckDBConnection connection, Map<String, IcebergEventStore.Resolved> tables)
+    private static List<PartitionLedger> noLedger(String table) {
+        throw new K2Exception.Stop("only what is missing now is known, not what was at the time of this view", null);
+    }
+
+    private View view(
+            DuckDBConnection connection,
+            Map<String, IcebergEventStore.Resolved> tables,
+            Function<String, List<PartitionLedger>> ledgers)
             throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         ViewRelations relations = new ViewRelations(this, connection);
@@ -361,8 +383,25 @@ public final class HybridEngine implements AutoCloseable {
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
         Cut cut = new Cut(cuts);
-        Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, relations);
+        relations.addReserved(cut, ledgers);
+        return opened(new PinnedView(connection, cut, viewMaxAge, relations, views::remove));
+    }
+
+    private View opened(PinnedView view) {
+        lock.lock();
+        try {
+            requireOpen();
+            views.add(view);
+            return view;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the query engine is closed");
+        }
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -460,7 +499,9 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    /** Closes what is left open, and removes the spool. Views that are open fail from now on. */
+    /**
+     * Closes what is left open, and removes the spool. Views that are open end: a query that runs on one fails, and says why.
+     */
     @Override
     public void close() {
         lock.lock();
@@ -469,6 +510,8 @@ public final class HybridEngine implements AutoCloseable {
                 return;
             }
             closed = true;
+            // DuckDB stops what runs on a connection that is closed, and goes on with what runs on the others.
+            views.forEach(PinnedView::end);
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
             cache.close();
