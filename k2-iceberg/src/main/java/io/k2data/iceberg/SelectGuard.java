@@ -40,8 +40,18 @@ final class SelectGuard {
             Set.of("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE");
     private static final Set<String> TABLES =
             Set.of("BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "PIVOT", "SHOW_REF");
-    private static final Set<String> TABLE_FUNCTIONS =
-            Set.of("range", "generate_series", "unnest", "json_each", "json_tree", "repeat");
+    private static final Set<String> TABLE_FUNCTIONS = Set.of(
+            "range",
+            "generate_series",
+            "unnest",
+            "json_each",
+            "json_tree",
+            "repeat",
+            // What jOOQ asks for keys and for the text of views; it tells no more than information_schema does.
+            "duckdb_constraints",
+            "duckdb_indexes",
+            "duckdb_sequences",
+            "duckdb_views");
 
     /**
      * Functions that read or change more than their arguments, that wait, or that make of a few characters as much memory as

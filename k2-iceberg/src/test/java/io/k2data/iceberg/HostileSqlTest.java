@@ -119,7 +119,6 @@ class HostileSqlTest {
                 refused("select * from memory.k2_live.trades_1", "out of reach"),
                 refused("select * from duckdb_settings()", "out of reach"),
                 refused("select * from duckdb_secrets()", "out of reach"),
-                refused("select * from duckdb_views()", "out of reach"),
                 refused("select * from duckdb_tables", "no relation"),
                 refused("select * from sqlite_master", "no relation"),
                 refused("select * from pg_catalog.pg_settings", "out of reach"),
