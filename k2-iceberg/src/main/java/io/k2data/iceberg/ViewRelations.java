@@ -1,6 +1,8 @@
 package io.k2data.iceberg;
 
 import io.k2data.api.View;
+import io.k2data.api.query.PinnedRows;
+import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import java.nio.file.Path;
 import java.sql.PreparedStatement;
@@ -36,6 +38,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     private final HybridEngine engine;
     private final DuckDBConnection connection;
     private final List<Relation> relations = new ArrayList<>();
+    private final List<PinnedRows> pinned = new ArrayList<>();
     private List<LocalFiles> held = List.of();
     private Map<String, View.Files> files = Map.of();
 
@@ -68,6 +71,13 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
                                 "getvariable('" + relation.filesVariable + "')",
                                 "getvariable('" + fieldsVariable + "')"))
                         + "; reset variable " + relation.filesVariable);
+    }
+
+    /** Gives the view a relation of a source's rows, as they are now. */
+    void add(QuerySource source) throws SQLException {
+        PinnedRows rows = source.pin();
+        pinned.add(rows);
+        SourceTable.create(connection, source, rows);
     }
 
     @Override
@@ -208,5 +218,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     public void close() {
         held.forEach(LocalFiles::close);
         held = List.of();
+        pinned.forEach(PinnedRows::close);
+        pinned.clear();
     }
 }
