@@ -107,14 +107,16 @@ public final class HybridQueryBenchmark {
                         EmbeddedKafka.childProcess(scratch.directory().resolve("kafka"))) {
             FeedSimulator feed = feed(rows);
             String symbol = feed(rows).take(1_000).stream()
-                    .filter(record -> record.trade() != null && record.trade().venue().equals(VENUE))
+                    .filter(record ->
+                            record.trade() != null && record.trade().venue().equals(VENUE))
                     .collect(Collectors.groupingBy(record -> record.trade().symbol(), Collectors.counting()))
                     .entrySet()
                     .stream()
                     .max(Map.Entry.comparingByValue())
                     .orElseThrow()
                     .getKey();
-            new HybridQueryBenchmark(symbol, rows / ROWS_PER_LIVE_ROW, scratch.directory(), kafka).run(feed, rows, rate, rounds);
+            new HybridQueryBenchmark(symbol, rows / ROWS_PER_LIVE_ROW, scratch.directory(), kafka)
+                    .run(feed, rows, rate, rounds);
         }
         // The producer is a daemon; it ends here.
         System.exit(0);
@@ -146,9 +148,7 @@ public final class HybridQueryBenchmark {
         Thread producer = new Thread(() -> produce(feed, rate), "producer");
         producer.setDaemon(true);
         SimpleMeterRegistry meters = new SimpleMeterRegistry();
-        try (K2 k2 = k2("warehouse", liveRows)
-                        .meterRegistry(meters)
-                        .build();
+        try (K2 k2 = k2("warehouse", liveRows).meterRegistry(meters).build();
                 Peer peer = new Peer()) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, TOPIC).start();
             cold(k2);
@@ -199,7 +199,8 @@ public final class HybridQueryBenchmark {
                     naiveWrong += truth.equals(answer.bars()) ? 0 : answer.rows() == peer.count(last) ? 1 : 0;
                 }
                 if (round % 5 == 0) {
-                    progress("round %d: window %.1f ms, peer %.1f ms", round, window.oursMedian(), window.otherMedian());
+                    progress(
+                            "round %d: window %.1f ms, peer %.1f ms", round, window.oursMedian(), window.otherMedian());
                 }
             }
             double seconds = (System.nanoTime() - began) / 1e9;
@@ -244,7 +245,10 @@ public final class HybridQueryBenchmark {
         long began = System.nanoTime();
         try (K2 k2 = k2(warehouse, rows / files).build()) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, TOPIC).start();
-            while (ingest.progress().values().stream().mapToLong(each -> each.liveEnd()).sum() < rows) {
+            while (ingest.progress().values().stream()
+                            .mapToLong(each -> each.liveEnd())
+                            .sum()
+                    < rows) {
                 Thread.sleep(200);
             }
         }
@@ -293,10 +297,7 @@ public final class HybridQueryBenchmark {
         }
         progress(
                 "a thousand files: window %.1f ms, few files %.1f ms; whole day, where each has the symbol, %.1f ms, few %.1f",
-                window.oursMedian(),
-                window.otherMedian(),
-                day.oursMedian(),
-                day.otherMedian());
+                window.oursMedian(), window.otherMedian(), day.oursMedian(), day.otherMedian());
         return window.ratio();
     }
 
@@ -335,7 +336,9 @@ public final class HybridQueryBenchmark {
         while (ingest.tally().consumed() < rows + 2L * liveRows && System.nanoTime() < deadline) {
             Thread.sleep(200);
         }
-        progress("settled at %,d committed records, %,d a second asked for", ingest.tally().consumed(), rate);
+        progress(
+                "settled at %,d committed records, %,d a second asked for",
+                ingest.tally().consumed(), rate);
     }
 
     private void cold(K2 k2) throws SQLException {
@@ -425,8 +428,7 @@ public final class HybridQueryBenchmark {
             try (View view = k2.view(Freshness.now(PATIENCE));
                     Statement statement = view.connection().createStatement()) {
                 Question question = question(view);
-                long snapshot =
-                        view.cut().tables().get("trades").snapshotId().orElseThrow();
+                long snapshot = view.cut().tables().get("trades").snapshotId().orElseThrow();
                 String live = view.cut().tables().get("trades").partitions().entrySet().stream()
                         .map(entry -> "(kafka_partition = " + entry.getKey().partition() + " and kafka_offset >= "
                                 + entry.getValue().tableOffset() + ")")
@@ -440,7 +442,8 @@ public final class HybridQueryBenchmark {
                         }
                     }
                 }
-                execute("copy (select * from read_csv('" + raw + "', header = false, columns = {venue: 'VARCHAR', symbol:"
+                execute("copy (select * from read_csv('" + raw
+                        + "', header = false, columns = {venue: 'VARCHAR', symbol:"
                         + " 'VARCHAR', trade_id: 'BIGINT', event_time: 'TIMESTAMPTZ', price: 'DECIMAL(38,12)', quantity:"
                         + " 'DECIMAL(38,10)'}) order by venue, symbol, event_time) to '" + tail
                         + "' (format parquet, compression zstd)");
@@ -473,8 +476,7 @@ public final class HybridQueryBenchmark {
         }
 
         private String relation(Question question) {
-            List<String> files =
-                    question.from().equals(question.wholeDay().from()) ? allFiles : windowFiles;
+            List<String> files = question.from().equals(question.wholeDay().from()) ? allFiles : windowFiles;
             return "(select " + COLUMNS + " from read_parquet("
                     + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]"))
                     + ") union all select " + COLUMNS + " from read_parquet('" + tail + "'))";

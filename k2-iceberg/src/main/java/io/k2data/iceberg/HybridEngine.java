@@ -351,8 +351,9 @@ public final class HybridEngine implements AutoCloseable {
         Map<String, IcebergEventStore> shown = new TreeMap<>();
         lock.lock();
         try {
-            stores.stream().filter(store -> isShown(store, tables)).forEach(store -> shown.put(store.type()
-                    .name(), store));
+            stores.stream()
+                    .filter(store -> isShown(store, tables))
+                    .forEach(store -> shown.put(store.type().name(), store));
         } finally {
             lock.unlock();
         }
@@ -372,8 +373,7 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    private View view(DuckDBConnection connection, Map<String, IcebergEventStore.Resolved> tables)
-            throws SQLException {
+    private View view(DuckDBConnection connection, Map<String, IcebergEventStore.Resolved> tables) throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         ViewRelations relations = new ViewRelations(this, connection);
         for (Map.Entry<String, IcebergEventStore.Resolved> table : tables.entrySet()) {

@@ -38,7 +38,9 @@ final class SourceTable {
                                             + Sql.name(column.name()))
                                     .collect(Collectors.joining(", "))
                             + " where false"
-                    : "select " + Sql.names(source.columns().stream().map(Column::name).toList())
+                    : "select "
+                            + Sql.names(
+                                    source.columns().stream().map(Column::name).toList())
                             + " from read_parquet(" + HistoryFiles.paths(parquet.files())
                             + ", hive_partitioning = false, schema = "
                             + source.columns().stream()
@@ -98,7 +100,8 @@ final class SourceTable {
         } else if (value instanceof Collection<?> texts) {
             appender.append(texts);
         } else {
-            throw new IllegalArgumentException("no column holds a " + value.getClass().getName());
+            throw new IllegalArgumentException(
+                    "no column holds a " + value.getClass().getName());
         }
     }
 }

@@ -67,8 +67,7 @@ final class StoreSource implements QuerySource {
                     .cut()
                     .forEach((partition, cut) ->
                             ranges.put(partition, new PinnedRows.LogRange(cut.startOffset(), cut.tableOffset())));
-            LocalFiles files =
-                    engine.local(committed.io(), committed.history().all());
+            LocalFiles files = engine.local(committed.io(), committed.history().all());
             return new Pinned(ranges, new SourceRows.ParquetFiles(files.paths()), null, files);
         }
         try {
@@ -86,10 +85,7 @@ final class StoreSource implements QuerySource {
             });
             String none = HistoryFiles.select(layout, committed.history().schema(), List.of());
             return new Pinned(
-                    ranges,
-                    new SourceRows.Relation(Seam.both(none, layout, pin.live())),
-                    connection,
-                    connection);
+                    ranges, new SourceRows.Relation(Seam.both(none, layout, pin.live())), connection, connection);
         } catch (SQLException e) {
             throw Sql.failed("pinning live rows of " + name(), e);
         }

@@ -131,7 +131,9 @@ public abstract class QuerySourceContract {
             grow();
             assertThat(rows(source, first)).isEqualTo(before);
             try (PinnedRows second = source.pin()) {
-                assertThat(rows(source, second)).hasSizeGreaterThan(before.size()).containsAll(before);
+                assertThat(rows(source, second))
+                        .hasSizeGreaterThan(before.size())
+                        .containsAll(before);
             }
         }
     }
@@ -144,10 +146,8 @@ public abstract class QuerySourceContract {
             try (PinnedRows second = source.pin()) {
                 assertThat(second.ranges().keySet()).containsAll(first.ranges().keySet());
                 first.ranges()
-                        .forEach((partition, range) -> assertThat(second.ranges()
-                                        .get(partition)
-                                        .to())
-                                .isGreaterThanOrEqualTo(range.to()));
+                        .forEach((partition, range) ->
+                                assertThat(second.ranges().get(partition).to()).isGreaterThanOrEqualTo(range.to()));
                 assertThat(second.ranges().isEmpty()).isEqualTo(first.ranges().isEmpty());
             }
         }
