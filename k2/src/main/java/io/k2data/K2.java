@@ -35,9 +35,11 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -87,6 +89,7 @@ public final class K2 implements AutoCloseable {
     private final PipelineSettings settings;
     private final @Nullable Degradation degradation;
     private final MeterRegistry meters;
+    private final Clock clock;
     private final List<Ingest> ingests = new ArrayList<>();
     private boolean closed;
 
@@ -107,6 +110,7 @@ public final class K2 implements AutoCloseable {
         this.deduplicators = deduplicators;
         this.settings = settings;
         this.meters = builder.meters;
+        this.clock = builder.clock;
     }
 
     /**
@@ -120,8 +124,8 @@ public final class K2 implements AutoCloseable {
 
     /**
      * Returns a builder filled from properties: {@code k2.warehouse} or {@code k2.catalog.*} (an Iceberg catalog's
-     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
-     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
+     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval}, {@code k2.checkpoint-interval} and {@code k2.view-max-age} (ISO-8601, such as
+     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.checkpoint-bytes}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
      * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker}, {@code k2.deduplicator} and
      * {@code k2.degradation-policy} (names of implementations), and {@code k2.tiers} (a file of priority tiers). Keys without the prefix {@code k2.} are left alone.
      *
@@ -137,6 +141,11 @@ public final class K2 implements AutoCloseable {
         known.put("k2.warehouse", value -> builder.warehouse(Path.of(value)));
         known.put("k2.spool", value -> builder.spool(Path.of(value)));
         known.put("k2.commit-interval", value -> builder.commitInterval(Duration.parse(value)));
+        known.put(
+                "k2.checkpoint-interval", value -> builder.checkpoints(Duration.parse(value), builder.checkpointBytes));
+        known.put(
+                "k2.checkpoint-bytes",
+                value -> builder.checkpoints(builder.checkpointInterval, Integer.parseInt(value)));
         known.put("k2.view-max-age", value -> builder.viewMaxAge(Duration.parse(value)));
         known.put("k2.generation-bytes", value -> builder.generationBytes(Long.parseLong(value)));
         known.put("k2.generation-rows", value -> builder.generationRows(Integer.parseInt(value)));
@@ -266,8 +275,7 @@ public final class K2 implements AutoCloseable {
 
         try {
             store = engine.store(type, plan.role());
-            return new IngestPipeline(
-                    type, format, plan, log, store, trackers, deduplicators, own, meters, Clock.systemUTC());
+            return new IngestPipeline(type, format, plan, log, store, trackers, deduplicators, own, meters, clock);
         } finally {
             if (store == null) {
                 log.close();
@@ -324,6 +332,37 @@ public final class K2 implements AutoCloseable {
             return fresh(running, shown, ingest -> ends(ingest, least), least.deadline(), least.onMiss());
         }
         return engine.view(shown);
+    }
+
+    /**
+     * Shows what the tables of ingests that were started held at an instant: what was committed by then, and nothing of
+     * what was on its way. Columns are those of now; ones added later are null.
+     *
+     * @param instant the instant, by the clocks of those who committed
+     * @param tables the tables to show; all if none is named
+     * @return the view; the caller closes it
+     * @throws K2Exception if a table's snapshot of that instant expired, with the oldest that is left, or if a table cannot
+     *     be read
+     */
+    public View asOf(Instant instant, String... tables) {
+        Set<String> shown = Set.copyOf(Arrays.asList(tables));
+        requireStarted(shown);
+        return engine.asOf(shown, instant);
+    }
+
+    /**
+     * Shows what a table held as of a snapshot, as {@link #asOf(Instant, String...)} does. {@link View#cut} tells a view's
+     * snapshots.
+     *
+     * @param table the table, of an ingest that was started
+     * @param snapshotId the snapshot, on the table's main branch
+     * @return the view; the caller closes it
+     * @throws K2Exception if the snapshot expired or was never there, with the oldest that is left, or if the table cannot
+     *     be read
+     */
+    public View asOf(String table, long snapshotId) {
+        requireStarted(Set.of(table));
+        return engine.asOf(table, snapshotId);
     }
 
     private static Map<LogPartition, Long> stableEnds(Ingest ingest) {
@@ -402,6 +441,18 @@ public final class K2 implements AutoCloseable {
     }
 
     private synchronized List<Ingest> running(Set<String> tables) {
+        Collection<Ingest> running = requireStarted(tables);
+        for (Ingest ingest : running) {
+            if (!ingest.readsAll()) {
+                throw new IllegalStateException("the ingest of " + ingest.table()
+                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
+                        + " have it read all, or ask a follower");
+            }
+        }
+        return List.copyOf(running);
+    }
+
+    private synchronized Collection<Ingest> requireStarted(Set<String> tables) {
         requireOpen();
         Map<String, Ingest> running = new TreeMap<>();
         for (Ingest ingest : ingests) {
@@ -417,14 +468,7 @@ public final class K2 implements AutoCloseable {
             unknown.removeAll(running.keySet());
             throw new IllegalArgumentException("no ingest was started for " + unknown);
         }
-        for (Ingest ingest : running.values()) {
-            if (!ingest.readsAll()) {
-                throw new IllegalStateException("the ingest of " + ingest.table()
-                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
-                        + " have it read all, or ask a follower");
-            }
-        }
-        return List.copyOf(running.values());
+        return running.values();
     }
 
     private void requireOpen() {
@@ -479,6 +523,9 @@ public final class K2 implements AutoCloseable {
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
         private long generationBytes = PipelineSettings.DEFAULT.generationBytes();
         private int generationRows = PipelineSettings.DEFAULT.generationRows();
+        private Duration checkpointInterval = PipelineSettings.DEFAULT.checkpointInterval();
+        private int checkpointBytes = PipelineSettings.DEFAULT.checkpointBytes();
+        private Clock clock = Clock.systemUTC();
         private long memoryLimitBytes = 1L << 30;
         private Duration viewMaxAge = Duration.ofMinutes(30);
 
@@ -696,6 +743,33 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Sets how checkpoints are kept of what judges a partition, its sequence tracker and its deduplicator. They ride in
+         * commits; whoever takes the partition over begins from them, and need not read two dedup windows of the table.
+         *
+         * @param interval the shortest time between two of one partition, 100 ms to 24 h; one minute by default
+         * @param bytes how large one may be, 0 to 1 GiB; what is larger is rebuilt from the table. 16 MiB by default, which
+         *     is half a million integer ids; 0 keeps none, and gaps older than two windows are forgotten at a restart
+         * @return this
+         */
+        public Builder checkpoints(Duration interval, int bytes) {
+            this.checkpointInterval = interval;
+            this.checkpointBytes = bytes;
+            return this;
+        }
+
+        /**
+         * Sets the clock that the rows' ingestion time is read from; the system's by default. Nothing else follows it: how
+         * long something takes is measured by {@link System#nanoTime}, and where a row belongs is decided by offsets.
+         *
+         * @param clock the clock
+         * @return this
+         */
+        public Builder clock(Clock clock) {
+            this.clock = clock;
+            return this;
+        }
+
+        /**
          * Sets the most memory that DuckDB takes, for live rows and for queries; 1 GiB by default. A commit is due when
          * live rows take a third of it.
          *
@@ -803,7 +877,9 @@ public final class K2 implements AutoCloseable {
                             PipelineSettings.DEFAULT.pendingGenerations(),
                             PipelineSettings.DEFAULT.daysPerCommit(),
                             PipelineSettings.DEFAULT.eventTimeBehind(),
-                            PipelineSettings.DEFAULT.eventTimeAhead()));
+                            PipelineSettings.DEFAULT.eventTimeAhead(),
+                            checkpointInterval,
+                            checkpointBytes));
             Degradation degradation = collect(problems, this::degradation);
             if (!problems.isEmpty() || chosenTracker == null || chosenDeduplicator == null || settings == null) {
                 throw new InvalidSettingsException(problems);
@@ -826,7 +902,8 @@ public final class K2 implements AutoCloseable {
                     readable,
                     spool,
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
-                    viewMaxAge);
+                    viewMaxAge,
+                    meters);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 

@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.Catalog;
@@ -156,23 +157,40 @@ class RemoteTablesIT {
     }
 
     @Test
-    void aCacheThatIsSmallerThanTheTableStillAnswersAViewThatFitsAndNamesOneThatDoesNot() throws Exception {
+    void aCacheThatIsSmallerThanTheTableAnswersWhatNeedsFewFilesAndNamesWhatNeedsTooMany() throws Exception {
         kafka.createTopic("cache", 1);
         FeedSimulator feed = FeedSimulator.builder().seed(6).symbols(20).build();
         Map<String, String> catalog = jdbc("cache");
         try (K2 k2 = builder(catalog).build()) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, "cache").start();
-            Feeds.send(kafka.bootstrapServers(), "cache", feed, 60_000);
-            assertAnswer(k2, feed.truth());
+            for (int i = 0; i < 6; i++) {
+                Feeds.send(kafka.bootstrapServers(), "cache", feed, 2_000);
+                assertAnswer(k2, feed.truth());
+                long sent = (i + 1) * 2_000L;
+                while (ingest.tally().consumed() < sent) {
+                    LockSupport.parkNanos(10_000_000);
+                }
+            }
             ingest.close();
         }
-        try (K2 k2 = builder(catalog).cacheBytes(64 << 10).build()) {
-            assertThatThrownBy(() -> {
-                        k2.follow(EventTypes.TRADE, "cache").start();
-                        k2.view(Freshness.asFreshAsIs()).close();
-                    })
-                    .isInstanceOf(K2Exception.Stop.class)
-                    .hasMessageContaining("raise cache-bytes");
+        try (K2 k2 = builder(catalog).cacheBytes(180 << 10).build()) {
+            k2.follow(EventTypes.TRADE, "cache").start();
+            try (View view = k2.view(Freshness.asFreshAsIs());
+                    Statement statement = view.connection().createStatement()) {
+                for (long offset : new long[] {100, 11_900, 5_000}) {
+                    try (ResultSet rows =
+                            statement.executeQuery("select count(*) from trades where kafka_offset = " + offset)) {
+                        rows.next();
+                        assertThat(rows.getLong(1)).isEqualTo(1);
+                    }
+                    View.Files files = view.filesRead().get("trades");
+                    assertThat(files.read()).isEqualTo(1);
+                    assertThat(files.of()).isGreaterThanOrEqualTo(6);
+                }
+                assertThatThrownBy(() -> statement.executeQuery("select count(*) from trades"))
+                        .isInstanceOf(K2Exception.Stop.class)
+                        .hasMessageContaining("raise cache-bytes");
+            }
         }
     }
 

@@ -7,11 +7,13 @@ import io.k2data.api.View;
 import io.k2data.api.event.EventType;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -51,6 +53,9 @@ public final class HybridEngine implements AutoCloseable {
     private final FileCache cache;
     private final Duration viewMaxAge;
     private final long memoryBytes;
+    private final String noRows;
+    private final QueryMeters meters;
+    private final ManifestCache manifests = new ManifestCache();
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
@@ -64,6 +69,8 @@ public final class HybridEngine implements AutoCloseable {
             FileCache cache,
             Duration viewMaxAge,
             long memoryBytes,
+            String noRows,
+            QueryMeters meters,
             DuckDBConnection root) {
         this.catalog = catalog;
         this.readable = readable;
@@ -71,6 +78,8 @@ public final class HybridEngine implements AutoCloseable {
         this.cache = cache;
         this.viewMaxAge = viewMaxAge;
         this.memoryBytes = memoryBytes;
+        this.noRows = noRows;
+        this.meters = meters;
         this.root = root;
     }
 
@@ -85,11 +94,17 @@ public final class HybridEngine implements AutoCloseable {
      *     behind that were killed
      * @param bounds what may be used of memory and disk
      * @param viewMaxAge how long a view may be used; shorter than the table keeps snapshots
+     * @param meters where what queries cost is registered, as {@code k2.query.*}
      * @return the engine; the caller closes it
      * @throws K2Exception.Stop if DuckDB cannot start or the spool cannot be made
      */
     public static HybridEngine open(
-            Catalog catalog, List<Path> readable, Path spoolRoot, Bounds bounds, Duration viewMaxAge) {
+            Catalog catalog,
+            List<Path> readable,
+            Path spoolRoot,
+            Bounds bounds,
+            Duration viewMaxAge,
+            MeterRegistry meters) {
         DuckDBConnection root = null;
         try {
             Spool spool = Spool.open(spoolRoot.toAbsolutePath().normalize(), bounds.spoolBytes());
@@ -117,6 +132,9 @@ public final class HybridEngine implements AutoCloseable {
                             + "]");
             Sql.run(root, "set global enable_external_access = false");
             Sql.run(root, "create schema " + Segment.SCHEMA);
+            // Footers of data files stay in memory, of which DuckDB's limit is the bound.
+            Sql.run(root, "set global parquet_metadata_cache = true");
+            String noRows = noRows(root, spool.directory());
             Sql.run(root, "set global lock_configuration = true");
             return new HybridEngine(
                     catalog,
@@ -125,6 +143,8 @@ public final class HybridEngine implements AutoCloseable {
                     new FileCache(spool.directory().resolve("cache"), bounds.cacheBytes()),
                     viewMaxAge,
                     bounds.memoryBytes(),
+                    noRows,
+                    QueryMeters.in(meters),
                     root);
         } catch (SQLException | IOException e) {
             close(root, e);
@@ -208,6 +228,13 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if a table cannot be answered from
      */
     public View view(Set<String> tables) {
+        long began = System.nanoTime();
+        View view = pinned(tables);
+        meters.open().record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
+        return view;
+    }
+
+    private View pinned(Set<String> tables) {
         K2Exception.Retry last = null;
         for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
             if (attempt > 0) {
@@ -243,16 +270,6 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     private View pin(DuckDBConnection connection, Set<String> tables) throws SQLException {
-        List<AutoCloseable> held = new ArrayList<>();
-        try {
-            return pin(connection, tables, held);
-        } catch (SQLException | RuntimeException e) {
-            PinnedView.closeAll(held, e);
-            throw e;
-        }
-    }
-
-    private View pin(DuckDBConnection connection, Set<String> tables, List<AutoCloseable> held) throws SQLException {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
@@ -280,12 +297,70 @@ public final class HybridEngine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
+        pins.forEach((store, pin) -> resolved.put(store.type().name(), store.resolve(pin)));
+        return view(connection, resolved);
+    }
+
+    /**
+     * Shows what open stores' tables held at an instant, as far as it was committed by then. There are no live rows in it.
+     *
+     * @param tables the tables to show; an empty set means all
+     * @param instant the instant, by the clocks of those who committed
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if a table cannot be read just now
+     * @throws K2Exception.Stop if a table's snapshot of that instant expired
+     */
+    public View asOf(Set<String> tables, Instant instant) {
+        return past(tables, TimeTravel.at(instant));
+    }
+
+    /**
+     * Shows what an open store's table held as of a snapshot of its main branch. There are no live rows in it.
+     *
+     * @param table the table
+     * @param snapshotId the snapshot
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if the table cannot be read just now
+     * @throws K2Exception.Stop if the snapshot expired, or was never on the main branch
+     */
+    public View asOf(String table, long snapshotId) {
+        return past(Set.of(table), TimeTravel.of(snapshotId));
+    }
+
+    private View past(Set<String> tables, TimeTravel.Choice choice) {
+        Map<String, IcebergEventStore> shown = new TreeMap<>();
+        lock.lock();
+        try {
+            stores.stream().filter(store -> isShown(store, tables)).forEach(store -> shown.put(store.type()
+                    .name(), store));
+        } finally {
+            lock.unlock();
+        }
+        DuckDBConnection connection = null;
+        try {
+            connection = connect();
+            Sql.run(connection, "BEGIN");
+            Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
+            shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
+            return view(connection, resolved);
+        } catch (SQLException e) {
+            close(connection, e);
+            throw Sql.failed("opening a view of the past", e);
+        } catch (RuntimeException e) {
+            close(connection, e);
+            throw e;
+        }
+    }
+
+    private View view(DuckDBConnection connection, Map<String, IcebergEventStore.Resolved> tables)
+            throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
-        for (Map.Entry<IcebergEventStore, IcebergEventStore.Pin> entry : pins.entrySet()) {
-            IcebergEventStore.Resolved resolved = entry.getKey().resolve(entry.getValue());
-            held.add(resolved);
-            String name = entry.getKey().type().name();
-            Sql.run(connection, "create temp view " + Sql.name(name) + " as " + resolved.sql());
+        ViewRelations relations = new ViewRelations(this, connection);
+        for (Map.Entry<String, IcebergEventStore.Resolved> table : tables.entrySet()) {
+            String name = table.getKey();
+            IcebergEventStore.Resolved resolved = table.getValue();
+            relations.add(name, resolved);
             Long snapshotId = resolved.snapshotId();
             cuts.put(
                     name,
@@ -294,7 +369,7 @@ public final class HybridEngine implements AutoCloseable {
         }
         Cut cut = new Cut(cuts);
         Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, held);
+        return new PinnedView(connection, cut, viewMaxAge, relations);
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -303,6 +378,33 @@ public final class HybridEngine implements AutoCloseable {
 
     long memoryBytes() {
         return memoryBytes;
+    }
+
+    /**
+     * A list, as SQL, of Parquet files without rows, which any table's fields can be read from. More than one: of a single
+     * file DuckDB takes statistics into account when it plans.
+     */
+    String noRows() {
+        return noRows;
+    }
+
+    private static String noRows(DuckDBConnection connection, Path directory) throws SQLException {
+        List<Path> files = List.of(directory.resolve("no-rows-1.parquet"), directory.resolve("no-rows-2.parquet"));
+        for (Path file : files) {
+            Sql.run(
+                    connection,
+                    "copy (select 1 as no_column where false) to " + Sql.text(file.toString())
+                            + " (format parquet, field_ids {no_column: " + Integer.MAX_VALUE + "})");
+        }
+        return HistoryFiles.paths(files);
+    }
+
+    QueryMeters meters() {
+        return meters;
+    }
+
+    ManifestCache manifests() {
+        return manifests;
     }
 
     Spool spool() {

@@ -14,6 +14,8 @@ import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -21,6 +23,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -33,7 +36,13 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.StatisticsFile;
+import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.exceptions.NotFoundException;
+import org.apache.iceberg.expressions.Expression;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.FileIO;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +70,9 @@ final class IcebergEventStore implements EventStore {
 
     /** What the table's properties said when they were last read or written. Committer thread, or no commit under way. */
     private final Map<LogPartition, StoredState> stored = new HashMap<>();
+
+    /** The table as it was when states were last read; what is opened on the ground of them is read as of then. */
+    private TableMetadata loaded;
 
     /** The columns as of the last load; and as of the segments, guarded by the engine. */
     private TableLayout layout;
@@ -93,6 +105,7 @@ final class IcebergEventStore implements EventStore {
         this.role = role;
         this.table = table;
         this.reading = reading;
+        this.loaded = table.current();
         this.layout = TableLayout.of(type, table.table().schema());
         this.segmentLayout = layout;
         this.shape = new SegmentShape(type, layout);
@@ -105,6 +118,10 @@ final class IcebergEventStore implements EventStore {
         return type;
     }
 
+    EventTable table() {
+        return table;
+    }
+
     Role role() {
         return role;
     }
@@ -112,6 +129,7 @@ final class IcebergEventStore implements EventStore {
     @Override
     public Map<LogPartition, PartitionState> load() {
         TableMetadata metadata = table.refresh();
+        loaded = metadata;
         stored.clear();
         stored.putAll(table.states(metadata));
         layout = TableLayout.of(type, metadata.schema());
@@ -121,7 +139,8 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public Map<LogPartition, PartitionState> states(Set<LogPartition> partitions) {
-        Map<LogPartition, StoredState> read = new HashMap<>(table.states(table.refresh()));
+        loaded = table.refresh();
+        Map<LogPartition, StoredState> read = new HashMap<>(table.states(loaded));
         read.keySet().retainAll(partitions);
         stored.keySet().removeAll(partitions);
         stored.putAll(read);
@@ -172,9 +191,9 @@ final class IcebergEventStore implements EventStore {
                         judgedWith.getOrDefault(state.partition().partition(), changes(state)) != changes(state));
     }
 
-    /** A writer knows what it put off and brought in itself; one that judges beside it does not. */
+    /** A writer knows what it brought in itself; one that judges beside it does not. */
     private long changes(PartitionState state) {
-        return role == Role.WRITER ? state.repairs() : state.repairs() + state.deferralCommits();
+        return role == Role.WRITER ? state.repairs() : state.repairs() + state.backfills();
     }
 
     @Override
@@ -308,10 +327,10 @@ final class IcebergEventStore implements EventStore {
     }
 
     @Override
-    public Generation seal(Collection<PartitionState> states) {
+    public Generation seal(Collection<PartitionState> states, Collection<StateSnapshot> checkpoints) {
         Segment sealed = open();
         try {
-            sealed.seal(writer, states);
+            sealed.seal(writer, states, checkpoints);
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
@@ -334,7 +353,8 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("writing Parquet of " + type.name(), e);
         }
-        stored.putAll(table.commit(segment.commitId(), dataFiles, stored, segment.states(), tiers));
+        stored.putAll(table.commit(
+                segment.commitId(), dataFiles, stored, segment.states(), tiers, segment.checkpointFile(table)));
         drop(segment);
         if (++commits % COMMITS_PER_EXPIRY == 0) {
             table.expireSnapshots();
@@ -350,27 +370,99 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
-        TableMetadata metadata = table.refresh();
-        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata))) {
-            replay(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition, horizonMillis, visitor);
+        TableMetadata metadata = loaded;
+        HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
+        try (LocalFiles local = engine.local(table.table().io(), history.matching(inPartition(partition)))) {
+            String inPartition = inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition);
+            // The deduplicator counts from the newest row that has an id; so must the horizon.
+            String withId = type.idColumns().isEmpty()
+                    ? ""
+                    : type.idColumns().stream()
+                            .map(column -> Sql.name(column.name()) + " is not null")
+                            .collect(Collectors.joining(" or ", " and (", ")"));
+            replay(
+                    inPartition + " and epoch_ms(kafka_time) >= (select max(epoch_ms(kafka_time))" + inPartition
+                            + withId + ") - " + horizonMillis,
+                    visitor);
         }
     }
 
-    private void replay(String history, LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
-        String inPartition = " from (" + history + ") where kafka_partition = " + partition.partition();
+    @Override
+    public StoredCheckpoint checkpoint(LogPartition partition, StateKind kind) {
+        StoredState state = stored.get(partition);
+        Long named = state == null ? null : state.checkpoints().get(kind);
+        if (state == null || named == null) {
+            return new StoredCheckpoint.None();
+        }
+        TableMetadata metadata = loaded;
+        FileIO io = table.table().io();
+        String problem;
+        StatisticsFile file = CheckpointFiles.registered(metadata, named).orElse(null);
+        if (!CheckpointFiles.isKnown(metadata, named)) {
+            problem = "snapshot " + named + ", which it came with, has expired";
+        } else if (file == null) {
+            problem = "snapshot " + named + " has no such statistics file any more";
+        } else {
+            try {
+                Optional<byte[]> content = CheckpointFiles.read(io, file, partition, kind);
+                if (content.isPresent()) {
+                    return new StoredCheckpoint.Found(content.get());
+                }
+                problem = file.path() + " does not hold it";
+            } catch (NotFoundException e) {
+                problem = file.path() + " is gone";
+            } catch (IOException | RuntimeException e) {
+                if (io.newInputFile(file.path()).exists()) {
+                    throw new K2Exception.Retry("cannot read a checkpoint from " + file.path() + ": " + e, e);
+                }
+                problem = file.path() + " is gone";
+            }
+        }
+        // Whoever only reads may have been overtaken: then the table names a newer one by now.
+        String now = table.refresh().properties().get(StoredState.key(partition));
+        if (!state.text().equals(now)) {
+            throw new K2Exception.Retry(partition + " was moved while it was being opened", null);
+        }
+        return new StoredCheckpoint.Missing(problem);
+    }
+
+    @Override
+    public void replaySince(LogPartition partition, StateKind kind, StoredRowVisitor visitor) {
+        StoredState state = stored.get(partition);
+        Long named = state == null ? null : state.checkpoints().get(kind);
+        TableMetadata metadata = loaded;
+        List<RemoteFile> files =
+                named == null ? null : CheckpointFiles.since(table.table().io(), metadata, named, partition);
+        if (files == null) {
+            throw new K2Exception.Retry(
+                    "the " + CheckpointFiles.word(kind) + "'s checkpoint of " + partition
+                            + " expired while it was being opened",
+                    null);
+        }
+        if (files.isEmpty()) {
+            return;
+        }
+        try (LocalFiles local = engine.local(table.table().io(), files)) {
+            replay(inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition), visitor);
+        }
+    }
+
+    /** Rows of a partition below its offset as it was loaded: whatever was committed since comes again from the log. */
+    private String inPartition(String rows, LogPartition partition) {
+        StoredState state = stored.get(partition);
+        return " from (" + rows + ") where kafka_partition = " + partition.partition()
+                + (state == null
+                        ? ""
+                        : " and kafka_offset < " + state.state().next().offset());
+    }
+
+    private void replay(String fromRows, StoredRowVisitor visitor) {
         String id = type.idColumns().isEmpty() ? "" : ", " + Sql.names(names(type.idColumns()));
-        // The deduplicator counts from the newest row that has an id; so must the horizon.
-        String withId = type.idColumns().isEmpty()
-                ? ""
-                : type.idColumns().stream()
-                        .map(column -> Sql.name(column.name()) + " is not null")
-                        .collect(Collectors.joining(" or ", " and (", ")"));
         String sequence =
                 type.sequenceColumn().map(column -> Sql.name(column.name())).orElse("null::BIGINT");
         try (Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select venue, symbol, kafka_offset, epoch_ms(kafka_time), "
-                        + sequence + id + inPartition + " and epoch_ms(kafka_time) >= (select max(epoch_ms(kafka_time))"
-                        + inPartition + withId + ") - " + horizonMillis + " order by kafka_offset")) {
+                        + sequence + id + fromRows + " order by kafka_offset")) {
             while (row.next()) {
                 long number = row.getLong(5);
                 Long sequenceNumber = row.wasNull() ? null : number;
@@ -397,7 +489,12 @@ final class IcebergEventStore implements EventStore {
             return found;
         }
         TableMetadata metadata = table.refresh();
-        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata));
+        HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
+        Expression among = Expressions.and(
+                inPartition(partition),
+                Expressions.greaterThanOrEqual("kafka_offset", Collections.min(offsets)),
+                Expressions.lessThanOrEqual("kafka_offset", Collections.max(offsets)));
+        try (LocalFiles local = engine.local(table.table().io(), history.matching(among));
                 Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select kafka_offset from ("
                         + HistoryFiles.select(layout, metadata.schema(), local.paths())
@@ -410,6 +507,23 @@ final class IcebergEventStore implements EventStore {
             throw Sql.failed("looking for offsets of " + type.name(), e);
         }
         return found;
+    }
+
+    private static Expression inPartition(LogPartition partition) {
+        return Expressions.equal("kafka_partition", partition.partition());
+    }
+
+    private HistoryFiles plan(Table from, TableMetadata metadata, @Nullable Snapshot snapshot) {
+        return HistoryFiles.plan(from, metadata.schema(), snapshot, boundedColumns(), engine.manifests());
+    }
+
+    /** The columns that queries choose rows by: the stream, the event's time, id and sequence, and the position. */
+    private Set<String> boundedColumns() {
+        Set<String> names = new HashSet<>(Set.of("venue", "symbol", "event_time"));
+        type.idColumns().forEach(column -> names.add(column.name()));
+        type.sequenceColumn().ifPresent(column -> names.add(column.name()));
+        type.provenance().forEach(column -> names.add(column.name()));
+        return names;
     }
 
     private static List<String> names(List<Column> columns) {
@@ -426,10 +540,19 @@ final class IcebergEventStore implements EventStore {
                 .orElseThrow(() -> new IllegalArgumentException("no id column of " + type.name() + " holds " + id));
         try (DuckDBConnection connection = engine.connect()) {
             Sql.run(connection, "BEGIN");
-            Pin pin = pin(connection);
-            try (Resolved resolved = resolve(pin);
+            Resolved resolved = resolve(pin(connection));
+            Expression near = Expressions.and(
+                    inPartition(partition),
+                    Expressions.equal("venue", stream.venue()),
+                    Expressions.equal("symbol", stream.symbol()),
+                    Expressions.equal(column.name(), id),
+                    Expressions.greaterThanOrEqual("kafka_time", (logTimeMillis - windowMillis) * 1000),
+                    Expressions.lessThanOrEqual("kafka_time", (logTimeMillis + windowMillis) * 1000));
+            try (LocalFiles local =
+                            engine.local(resolved.io(), resolved.history().matching(near));
                     PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
-                            + resolved.everyRow() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
+                            + resolved.everyRow(local.paths())
+                            + ") where kafka_partition = ? and venue = ? and symbol = ? and "
                             + Sql.name(column.name())
                             + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
                 statement.setInt(1, partition.partition());
@@ -484,7 +607,7 @@ final class IcebergEventStore implements EventStore {
         Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
         Map<Integer, Long> tableOffsets = new TreeMap<>();
         TableMetadata metadata;
-        List<RemoteFile> files;
+        HistoryFiles history;
         synchronized (reading) {
             metadata = reading.refresh();
             Map<LogPartition, StoredState> states = reading.states(metadata);
@@ -532,22 +655,37 @@ final class IcebergEventStore implements EventStore {
                             new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L), List.of()));
                 }
             });
-            files = plannedFiles(metadata);
+            history = planned(metadata);
         }
-        // Files may have to be fetched; other views need not wait for that.
-        LocalFiles local = engine.local(reading.table().io(), files);
         Snapshot snapshot = metadata.currentSnapshot();
-        try {
-            String history = HistoryFiles.select(pin.layout(), metadata.schema(), local.paths());
+        return new Resolved(
+                snapshot == null ? null : snapshot.snapshotId(),
+                cut,
+                pin.layout(),
+                pin.live(),
+                tableOffsets,
+                history,
+                reading.table().io());
+    }
+
+    /** An earlier snapshot's rows and no live ones. Any thread. */
+    Resolved past(TimeTravel.Choice choice) {
+        synchronized (reading) {
+            TableMetadata metadata = reading.refresh();
+            List<Snapshot> known = EventTable.history(metadata);
+            Snapshot chosen = choice.among(reading.name(), known);
+            Map<LogPartition, PartitionCut> cut =
+                    TimeTravel.cut(reading.name(), chosen, known, reading.states(metadata));
+            Map<Integer, Long> ends = new TreeMap<>();
+            cut.forEach((partition, range) -> ends.put(partition.partition(), range.tableOffset()));
             return new Resolved(
-                    snapshot == null ? null : snapshot.snapshotId(),
+                    chosen == null ? null : chosen.snapshotId(),
                     cut,
-                    Seam.union(history, pin.layout(), pin.live(), tableOffsets),
-                    Seam.both(history, pin.layout(), pin.live()),
-                    local);
-        } catch (RuntimeException e) {
-            local.close();
-            throw e;
+                    TableLayout.of(type, metadata.schema()),
+                    List.of(),
+                    ends,
+                    plan(reading.table(), metadata, chosen),
+                    reading.table().io());
         }
     }
 
@@ -577,12 +715,12 @@ final class IcebergEventStore implements EventStore {
         return deferred;
     }
 
-    private List<RemoteFile> plannedFiles(TableMetadata metadata) {
+    private HistoryFiles planned(TableMetadata metadata) {
         Snapshot snapshot = metadata.currentSnapshot();
         long id = snapshot == null ? -1 : snapshot.snapshotId();
         Planned known = planned;
         if (known == null || known.snapshotId() != id) {
-            known = new Planned(id, HistoryFiles.plan(reading.table(), metadata));
+            known = new Planned(id, plan(reading.table(), metadata, snapshot));
             planned = known;
         }
         return known.files();
@@ -600,7 +738,7 @@ final class IcebergEventStore implements EventStore {
     }
 
     /** The files of a snapshot; a snapshot never changes. */
-    private record Planned(long snapshotId, List<RemoteFile> files) {}
+    private record Planned(long snapshotId, HistoryFiles files) {}
 
     /**
      * The live side as one DuckDB transaction sees it.
@@ -641,25 +779,35 @@ final class IcebergEventStore implements EventStore {
     }
 
     /**
-     * A pinned live side with the history under it. It holds the files that history is read from.
+     * A pinned live side with the history under it.
      *
      * @param snapshotId the snapshot, or null if there is none yet
      * @param cut by partition
-     * @param sql a query for all rows of the cut
-     * @param everyRow a query for all rows there are, those below the table offset that are not committed yet among them;
-     *     a row may come twice
-     * @param files the files it reads
+     * @param layout the columns
+     * @param live the live rows
+     * @param tableOffsets by partition, where history ends
+     * @param history the snapshot's files
+     * @param io reads them
      */
     record Resolved(
             @Nullable Long snapshotId,
             Map<LogPartition, PartitionCut> cut,
-            String sql,
-            String everyRow,
-            LocalFiles files)
-            implements AutoCloseable {
-        @Override
-        public void close() {
-            files.close();
+            TableLayout layout,
+            List<Seam.Live> live,
+            Map<Integer, Long> tableOffsets,
+            HistoryFiles history,
+            FileIO io) {
+        /** A query for all rows of the cut, given one for those of history. */
+        String sql(String rowsOfHistory) {
+            return Seam.union(rowsOfHistory, layout, live, tableOffsets);
+        }
+
+        /**
+         * A query for the rows of files of history and all live rows, those below the table offset that are not committed
+         * yet among them; a row may come twice.
+         */
+        String everyRow(List<Path> files) {
+            return Seam.both(HistoryFiles.select(layout, history.schema(), files), layout, live);
         }
     }
 }

@@ -7,6 +7,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.duckdb.DuckDBConnection;
 
 /** A view: one DuckDB transaction, from the pin to the close. */
@@ -15,13 +16,13 @@ final class PinnedView implements View {
     private final Cut cut;
     private final Connection readOnly;
 
-    private final List<AutoCloseable> held;
+    private final ViewRelations relations;
 
-    PinnedView(DuckDBConnection connection, Cut cut, Duration maxAge, List<AutoCloseable> held) {
-        this.held = held;
+    PinnedView(DuckDBConnection connection, Cut cut, Duration maxAge, ViewRelations relations) {
+        this.relations = relations;
         this.connection = connection;
         this.cut = cut;
-        this.readOnly = ReadOnlyConnection.over(connection, maxAge);
+        this.readOnly = ReadOnlyConnection.over(connection, maxAge, relations);
     }
 
     @Override
@@ -35,6 +36,11 @@ final class PinnedView implements View {
     }
 
     @Override
+    public Map<String, Files> filesRead() {
+        return relations.files();
+    }
+
+    @Override
     public void close() {
         K2Exception.Retry failure = new K2Exception.Retry("cannot close a view", null);
         try {
@@ -44,15 +50,14 @@ final class PinnedView implements View {
         } catch (SQLException e) {
             failure.addSuppressed(e);
         }
-        closeAll(held, failure);
-        held.clear();
+        relations.close();
         if (failure.getSuppressed().length > 0) {
             throw failure;
         }
     }
 
     /** Closes all, and notes on a failure what did not close. */
-    static void closeAll(List<AutoCloseable> held, Exception failure) {
+    static void closeAll(List<? extends AutoCloseable> held, Exception failure) {
         for (AutoCloseable each : held) {
             try {
                 each.close();

@@ -1,5 +1,8 @@
 package io.k2data.iceberg;
 
+import io.k2data.iceberg.BeforeSelect.Parameters;
+import java.io.InputStream;
+import java.io.Reader;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -13,7 +16,9 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +48,15 @@ final class ReadOnlyConnection implements InvocationHandler {
     private final @Nullable Object parent;
     private final long expiresNanos;
     private final Duration maxAge;
+    private final BeforeSelect before;
+
+    /** Of a prepared statement: its text, and the calls that set its parameters, by their number. */
+    private final @Nullable String prepared;
+
+    private final Map<Integer, Setting> settings = new TreeMap<>();
+
+    /** A call that sets a parameter. */
+    private record Setting(Method method, Object[] arguments) {}
 
     private ReadOnlyConnection(
             DuckDBConnection parser,
@@ -50,7 +64,11 @@ final class ReadOnlyConnection implements InvocationHandler {
             @Nullable Connection connection,
             @Nullable Object parent,
             long expiresNanos,
-            Duration maxAge) {
+            Duration maxAge,
+            BeforeSelect before,
+            @Nullable String prepared) {
+        this.before = before;
+        this.prepared = prepared;
         this.parser = parser;
         this.target = target;
         this.connection = connection;
@@ -59,11 +77,18 @@ final class ReadOnlyConnection implements InvocationHandler {
         this.maxAge = maxAge;
     }
 
-    static Connection over(DuckDBConnection connection, Duration maxAge) {
+    static Connection over(DuckDBConnection connection, Duration maxAge, BeforeSelect before) {
         return wrap(
                 Connection.class,
                 new ReadOnlyConnection(
-                        connection, connection, null, null, System.nanoTime() + maxAge.toNanos(), maxAge));
+                        connection,
+                        connection,
+                        null,
+                        null,
+                        System.nanoTime() + maxAge.toNanos(),
+                        maxAge,
+                        before,
+                        null));
     }
 
     private static <T> T wrap(Class<T> type, ReadOnlyConnection handler) {
@@ -110,8 +135,10 @@ final class ReadOnlyConnection implements InvocationHandler {
                 }
             }
         }
-        if (arguments != null && arguments.length > 0 && arguments[0] instanceof String sql && takesSql(name)) {
-            requireSelect(sql);
+        String sql = prepared;
+        if (arguments != null && arguments.length > 0 && arguments[0] instanceof String given && takesSql(name)) {
+            requireSelect(given);
+            sql = given;
         }
         if (name.startsWith("execute")) {
             if (name.endsWith("Update")) {
@@ -121,6 +148,12 @@ final class ReadOnlyConnection implements InvocationHandler {
                 throw new SQLTimeoutException("this view is older than " + maxAge
                         + ", the files it reads may be removed by now; open a new one");
             }
+            if (sql != null) {
+                String text = sql;
+                before(() -> before.run(text, text == prepared ? parameters() : Parameters.NONE));
+            }
+        } else if (name.startsWith("prepare")) {
+            before(before::bind);
         }
         Object result;
         try {
@@ -128,29 +161,76 @@ final class ReadOnlyConnection implements InvocationHandler {
         } catch (InvocationTargetException e) {
             throw explained(e.getTargetException());
         }
-        return wrapResult(proxy, result);
+        if (prepared != null) {
+            note(method, arguments);
+        }
+        return wrapResult(proxy, result, sql);
+    }
+
+    private static void before(HybridEngine.SqlAction action) throws Throwable {
+        try {
+            action.run();
+        } catch (SQLException e) {
+            throw explained(e);
+        }
+    }
+
+    /** Keeps what parameters are set to. */
+    private void note(Method method, @Nullable Object @Nullable [] arguments) {
+        if (method.getName().equals("clearParameters")) {
+            settings.clear();
+        } else if (method.getDeclaringClass() == PreparedStatement.class
+                && method.getName().startsWith("set")
+                && arguments != null
+                && arguments.length > 1
+                && arguments[0] instanceof Integer number) {
+            settings.put(number, new Setting(method, arguments.clone()));
+        }
+    }
+
+    /** What the parameters are set to; null if one of them can be read only once. */
+    private @Nullable Parameters parameters() {
+        if (settings.values().stream()
+                .anyMatch(setting ->
+                        setting.arguments[1] instanceof InputStream || setting.arguments[1] instanceof Reader)) {
+            return null;
+        }
+        return statement -> {
+            for (Setting setting : settings.values()) {
+                try {
+                    setting.method.invoke(statement, setting.arguments);
+                } catch (InvocationTargetException e) {
+                    throw e.getTargetException() instanceof SQLException refused
+                            ? refused
+                            : new SQLException(e.getTargetException());
+                } catch (IllegalAccessException e) {
+                    throw new SQLException(e);
+                }
+            }
+        };
     }
 
     private static boolean takesSql(String method) {
         return method.startsWith("execute") || method.startsWith("prepare");
     }
 
-    private @Nullable Object wrapResult(Object proxy, @Nullable Object result) {
+    private @Nullable Object wrapResult(Object proxy, @Nullable Object result, @Nullable String sql) {
         Connection owner = proxy instanceof Connection self ? self : connection;
         if (result instanceof PreparedStatement) {
-            return wrap(PreparedStatement.class, behind(result, owner, null));
+            return wrap(PreparedStatement.class, behind(result, owner, null, sql));
         } else if (result instanceof Statement) {
-            return wrap(Statement.class, behind(result, owner, null));
+            return wrap(Statement.class, behind(result, owner, null, null));
         } else if (result instanceof DatabaseMetaData) {
-            return wrap(DatabaseMetaData.class, behind(result, owner, null));
+            return wrap(DatabaseMetaData.class, behind(result, owner, null, null));
         } else if (result instanceof ResultSet) {
-            return wrap(ResultSet.class, behind(result, owner, proxy instanceof Statement ? proxy : null));
+            return wrap(ResultSet.class, behind(result, owner, proxy instanceof Statement ? proxy : null, null));
         }
         return result;
     }
 
-    private ReadOnlyConnection behind(Object behind, @Nullable Connection owner, @Nullable Object statement) {
-        return new ReadOnlyConnection(parser, behind, owner, statement, expiresNanos, maxAge);
+    private ReadOnlyConnection behind(
+            Object behind, @Nullable Connection owner, @Nullable Object statement, @Nullable String sql) {
+        return new ReadOnlyConnection(parser, behind, owner, statement, expiresNanos, maxAge, before, sql);
     }
 
     private void requireSelect(String sql) throws SQLException {

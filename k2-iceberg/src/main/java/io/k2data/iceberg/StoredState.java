@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.k2data.api.Cut.PartitionCut;
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import io.k2data.api.TableRolledBackException;
@@ -12,13 +13,17 @@ import io.k2data.api.UnreadableTableException;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.degradation.PriorityTier;
 import io.k2data.pipeline.PartitionState;
+import io.k2data.pipeline.StoredRows.StateKind;
 import io.k2data.pipeline.Tally;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 
 /**
@@ -29,10 +34,21 @@ import org.apache.iceberg.Snapshot;
  * @param snapshotId the snapshot of that commit
  * @param parentSequence the sequence number of that snapshot's parent, a lower bound of the snapshot's own: a commit that
  *     was rebased lands with a higher one than the one first written
+ * @param checkpoints by kind, the snapshot whose statistics file holds the checkpoint of the state that judges the partition
  * @param text the property's value, to compare with
  */
-record StoredState(PartitionState state, String commitId, long snapshotId, long parentSequence, String text) {
+record StoredState(
+        PartitionState state,
+        String commitId,
+        long snapshotId,
+        long parentSequence,
+        Map<StateKind, Long> checkpoints,
+        String text) {
     static final String PREFIX = "k2.p.";
+
+    /** In the summary of a commit's snapshot: what it moved. */
+    static final String MOVES = "k2.moves";
+
     private static final int VERSION = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -40,7 +56,12 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
         return PREFIX + partition.clusterId() + "." + partition.topicId() + "." + partition.partition();
     }
 
-    static String write(PartitionState state, String commitId, long snapshotId, long parentSequence) {
+    static String write(
+            PartitionState state,
+            String commitId,
+            long snapshotId,
+            long parentSequence,
+            Map<StateKind, Long> checkpoints) {
         ObjectNode json = JSON.createObjectNode();
         json.put("v", VERSION);
         json.put("topic", state.partition().topic());
@@ -57,9 +78,21 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
         json.put("skipped", tally.skipped());
         json.put("foreign", tally.foreign());
         json.put("repairs", state.repairs());
-        if (state.deferralCommits() > 0) {
-            json.put("deferralCommits", state.deferralCommits());
+        if (state.backfills() > 0) {
+            json.put("backfills", state.backfills());
         }
+        writeDeferrals(json, state);
+        if (!checkpoints.isEmpty()) {
+            ObjectNode named = json.putObject("checkpoints");
+            new TreeMap<>(checkpoints).forEach((kind, snapshot) -> named.put(CheckpointFiles.word(kind), snapshot));
+        }
+        json.put("commit", commitId);
+        json.put("snapshot", snapshotId);
+        json.put("parentSequence", parentSequence);
+        return json.toString();
+    }
+
+    private static void writeDeferrals(ObjectNode json, PartitionState state) {
         if (!state.deferred().isEmpty()) {
             ArrayNode deferrals = json.putArray("deferrals");
             for (Deferral deferral : state.deferred()) {
@@ -74,10 +107,72 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                         .put("tiers", deferral.tiersVersion());
             }
         }
-        json.put("commit", commitId);
-        json.put("snapshot", snapshotId);
-        json.put("parentSequence", parentSequence);
-        return json.toString();
+    }
+
+    /**
+     * What a commit moves, for the summary of its snapshot: how far each partition reaches, for those who ask for that
+     * snapshot when it is no longer the current one. The properties alone decide where ingest goes on. Short, since every
+     * snapshot's summary is written with every commit.
+     */
+    static String writeMoves(Collection<PartitionState> states) {
+        ObjectNode moves = JSON.createObjectNode().put("v", VERSION);
+        ArrayNode partitions = moves.putArray("p");
+        for (PartitionState state : states) {
+            LogPartition partition = state.partition();
+            ObjectNode json = partitions.addObject();
+            json.put("c", partition.clusterId())
+                    .put("i", partition.topicId())
+                    .put("t", partition.topic())
+                    .put("n", partition.partition())
+                    .put("start", state.startOffset())
+                    .put("next", state.next().offset());
+            writeDeferrals(json, state);
+        }
+        return moves.toString();
+    }
+
+    /** What {@link #writeMoves} wrote; nothing if the snapshot is another writer's, or from before K2 did so. */
+    static Map<LogPartition, PartitionCut> readMoves(String table, Map<String, String> summary) {
+        String text = summary.get(MOVES);
+        Map<LogPartition, PartitionCut> reached = new LinkedHashMap<>();
+        if (text == null) {
+            return reached;
+        }
+        try {
+            JsonNode moves = JSON.readTree(text);
+            if (moves.path("v").asInt(-1) != VERSION) {
+                return reached;
+            }
+            for (JsonNode json : moves.required("p")) {
+                long next = json.required("next").longValue();
+                reached.put(
+                        new LogPartition(
+                                json.required("c").asText(),
+                                json.required("i").asText(),
+                                json.required("t").asText(),
+                                json.required("n").intValue()),
+                        new PartitionCut(json.required("start").longValue(), next, next, readDeferrals(json)));
+            }
+            return reached;
+        } catch (JsonProcessingException | IllegalArgumentException | IllegalStateException e) {
+            throw new UnreadableTableException(
+                    table + ": '" + MOVES + "' in a snapshot's summary cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static List<Deferral> readDeferrals(JsonNode json) {
+        List<Deferral> deferred = new ArrayList<>();
+        for (JsonNode each : json.path("deferrals")) {
+            deferred.add(new Deferral(
+                    PriorityTier.valueOf(each.required("tier").asText()),
+                    each.required("from").longValue(),
+                    each.required("to").longValue(),
+                    each.required("records").longValue(),
+                    each.required("fromTime").longValue(),
+                    each.required("toTime").longValue(),
+                    each.required("tiers").asText()));
+        }
+        return deferred;
     }
 
     static Map<LogPartition, StoredState> readAll(String table, Map<String, String> properties) {
@@ -125,16 +220,12 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                     json.required("lost").longValue(),
                     json.required("skipped").longValue(),
                     json.path("foreign").longValue());
-            List<Deferral> deferred = new ArrayList<>();
-            for (JsonNode each : json.path("deferrals")) {
-                deferred.add(new Deferral(
-                        PriorityTier.valueOf(each.required("tier").asText()),
-                        each.required("from").longValue(),
-                        each.required("to").longValue(),
-                        each.required("records").longValue(),
-                        each.required("fromTime").longValue(),
-                        each.required("toTime").longValue(),
-                        each.required("tiers").asText()));
+            Map<StateKind, Long> checkpoints = new EnumMap<>(StateKind.class);
+            for (StateKind kind : StateKind.values()) {
+                JsonNode named = json.path("checkpoints").path(CheckpointFiles.word(kind));
+                if (named.isIntegralNumber()) {
+                    checkpoints.put(kind, named.longValue());
+                }
             }
             return new StoredState(
                     new PartitionState(
@@ -143,11 +234,12 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                             next,
                             tally,
                             json.path("repairs").longValue(),
-                            json.path("deferralCommits").longValue(),
-                            deferred),
+                            json.path("backfills").longValue(),
+                            readDeferrals(json)),
                     json.required("commit").asText(),
                     json.required("snapshot").longValue(),
                     json.required("parentSequence").longValue(),
+                    Map.copyOf(checkpoints),
                     value);
         } catch (JsonProcessingException | IllegalArgumentException | IllegalStateException e) {
             throw new UnreadableTableException(

@@ -106,7 +106,13 @@ class IcebergEventStoreTest {
                 try (Statement statement = connection.createStatement();
                         ResultSet result = statement.executeQuery(
                                 "select count(*), count(distinct (kafka_partition, kafka_offset)) from ("
-                                        + resolved.sql() + ")")) {
+                                        + resolved.sql(HistoryFiles.select(
+                                                resolved.layout(),
+                                                resolved.history().schema(),
+                                                resolved.history().all().stream()
+                                                        .map(file -> LocalFileIO.path(file.location()))
+                                                        .toList()))
+                                        + ")")) {
                     result.next();
                     assertThat(result.getLong(1)).isEqualTo(87);
                     assertThat(result.getLong(2)).isEqualTo(87);
