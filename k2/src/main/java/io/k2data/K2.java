@@ -12,6 +12,7 @@ import io.k2data.api.View;
 import io.k2data.api.dedup.DeduplicatorFactory;
 import io.k2data.api.degradation.DegradationPolicyFactory;
 import io.k2data.api.event.EventType;
+import io.k2data.api.query.QuerySource;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.dedup.Deduplicators;
 import io.k2data.degradation.Degradation;
@@ -20,6 +21,7 @@ import io.k2data.degradation.PriorityTiers;
 import io.k2data.degradation.TierFile;
 import io.k2data.iceberg.HybridEngine;
 import io.k2data.iceberg.Warehouses;
+import io.k2data.jdbc.ViewDataSource;
 import io.k2data.kafka.KafkaDeadLetters;
 import io.k2data.kafka.KafkaEventLog;
 import io.k2data.kafka.RowFormats;
@@ -27,6 +29,7 @@ import io.k2data.pipeline.EventLog;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.IngestPipeline;
 import io.k2data.pipeline.IngestPlan;
+import io.k2data.pipeline.PartitionLedger;
 import io.k2data.pipeline.PipelineSettings;
 import io.k2data.pipeline.RowFormat;
 import io.k2data.sequence.SequenceTrackers;
@@ -54,6 +57,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.sql.DataSource;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -91,7 +95,7 @@ public final class K2 implements AutoCloseable {
     private final MeterRegistry meters;
     private final Clock clock;
     private final List<Ingest> ingests = new ArrayList<>();
-    private boolean closed;
+    private volatile boolean closed;
 
     private K2(
             Builder builder,
@@ -111,6 +115,7 @@ public final class K2 implements AutoCloseable {
         this.settings = settings;
         this.meters = builder.meters;
         this.clock = builder.clock;
+        engine.ledgers(this::ledgers);
     }
 
     /**
@@ -365,6 +370,48 @@ public final class K2 implements AutoCloseable {
         return engine.asOf(table, snapshotId);
     }
 
+    /**
+     * Returns a data source for tools that take one: jOOQ, Jdbi, Spring's JdbcTemplate, a pool. In auto-commit mode each
+     * statement has a cut of its own, otherwise each transaction has; see {@link ViewDataSource}. It shows all tables, as
+     * fresh as they are.
+     *
+     * @return a data source, which holds nothing and need not be closed; its connections are of no use once this is closed
+     */
+    public DataSource dataSource() {
+        return dataSource(Freshness.asFreshAsIs());
+    }
+
+    /**
+     * Returns a data source, as {@link #dataSource()} does, for a demand on freshness and on some tables alone. With
+     * {@link Freshness#now} each cut waits for what Kafka had acknowledged when it was asked for, and a statement fails with
+     * {@link java.sql.SQLTimeoutException} where that cannot be had in time.
+     *
+     * @param freshness how fresh each cut has to be
+     * @param tables the tables to show, and to wait for; all if none is named
+     * @return a data source
+     */
+    public DataSource dataSource(Freshness freshness, String... tables) {
+        Objects.requireNonNull(freshness, "freshness");
+        String[] shown = tables.clone();
+        return new ViewDataSource(() -> view(freshness, shown), () -> !closed);
+    }
+
+    /** What is missing of a table's streams, from whoever reads each partition here. */
+    private List<PartitionLedger> ledgers(String table) {
+        List<IngestPipeline> running;
+        synchronized (this) {
+            running = ingests.stream()
+                    .filter(ingest -> ingest.table().equals(table))
+                    .flatMap(ingest -> ingest.pipelines().stream())
+                    .toList();
+        }
+        Map<LogPartition, PartitionLedger> ledgers = new TreeMap<>();
+        // Where a member of a group and the follower beside it both have a partition on its way, the member's counts.
+        running.forEach(pipeline ->
+                pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
+        return List.copyOf(ledgers.values());
+    }
+
     private static Map<LogPartition, Long> stableEnds(Ingest ingest) {
         return ingest.pipelines().get(0).stableEnds();
     }
@@ -518,6 +565,7 @@ public final class K2 implements AutoCloseable {
         private @Nullable String degradationPolicyName;
         private @Nullable PriorityTiers tiers;
         private @Nullable Path tierFile;
+        private final List<QuerySource> sources = new ArrayList<>();
         private boolean discover;
         private MeterRegistry meters = new SimpleMeterRegistry();
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
@@ -688,6 +736,18 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Adds rows that views show as a relation beside the tables, such as reference data to join with. Each view shows
+         * them as they were when it was opened.
+         *
+         * @param source the source; stays the caller's
+         * @return this
+         */
+        public Builder source(QuerySource source) {
+            this.sources.add(source);
+            return this;
+        }
+
+        /**
          * Looks for implementations on the class path ({@link java.util.ServiceLoader}); without this nothing is looked
          * for.
          *
@@ -850,6 +910,15 @@ public final class K2 implements AutoCloseable {
             if (viewMaxAge.isNegative() || viewMaxAge.isZero()) {
                 problems.add("view-max-age: " + viewMaxAge + ", expected more than zero");
             }
+            Set<String> names = new TreeSet<>();
+            for (QuerySource source : sources) {
+                if (!names.add(source.name())) {
+                    problems.add("source: two are named '" + source.name() + "'");
+                }
+                if (source.name().equals("deferred")) {
+                    problems.add("source: 'deferred' is a relation of every view already");
+                }
+            }
             problems.addAll(KafkaEventLog.problems(kafka));
             SequenceTrackerFactory chosenTracker = collect(
                     problems,
@@ -904,6 +973,7 @@ public final class K2 implements AutoCloseable {
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
                     viewMaxAge,
                     meters);
+            sources.forEach(engine::add);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 

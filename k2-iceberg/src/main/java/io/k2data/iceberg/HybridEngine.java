@@ -5,9 +5,11 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.View;
 import io.k2data.api.event.EventType;
+import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.k2data.pipeline.PartitionLedger;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -18,15 +20,19 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.io.FileIO;
@@ -41,6 +47,12 @@ public final class HybridEngine implements AutoCloseable {
     private static final int RESOLVE_ATTEMPTS = 40;
     private static final long RESOLVE_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
+    /**
+     * What DuckDB takes of the machine, queries and sealing together. On two processors a second thread made sealing cost
+     * half as much again, and no faster while records came.
+     */
+    private static final int THREADS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+
     private final Catalog catalog;
     private final List<Path> readable;
     private final Spool spool;
@@ -53,8 +65,11 @@ public final class HybridEngine implements AutoCloseable {
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
+    private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
     private final AtomicLong segments = new AtomicLong();
-    private boolean closed;
+    private final Set<PinnedView> views = ConcurrentHashMap.newKeySet();
+    private volatile Function<String, List<PartitionLedger>> ledgers = table -> List.of();
+    private volatile boolean closed;
 
     private HybridEngine(
             Catalog catalog,
@@ -105,6 +120,9 @@ public final class HybridEngine implements AutoCloseable {
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
+            // K2's own SQL is flat; what SelectGuard lets through is no deeper.
+            settings.setProperty("max_expression_depth", "250");
+            settings.setProperty("threads", Integer.toString(THREADS));
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -168,14 +186,14 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if the table cannot hold the event type
      */
     public EventStore store(EventType<?> type, Role role) {
-        if (type.name().equalsIgnoreCase(DeferredRelation.NAME)) {
-            throw new IllegalArgumentException(
-                    "an event type cannot be named '" + type.name() + "': views have a relation of that name");
-        }
+        ReservedRelations.requireFree(type);
         EventTable table = EventTable.open(catalog, type, role);
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
         try {
+            if (sources.stream().anyMatch(source -> source.name().equalsIgnoreCase(type.name()))) {
+                throw new IllegalArgumentException("there is a source named '" + type.name() + "' already");
+            }
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
                 throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
@@ -213,6 +231,36 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
+     * Sets who knows what is missing of the streams of a table, for the relation {@code gaps} of views from now on.
+     *
+     * @param source gives, by the table's name, the ledgers of all partitions that are worked on here; called by threads that
+     *     query, and may block and throw {@link K2Exception}
+     */
+    public void ledgers(Function<String, List<PartitionLedger>> source) {
+        ledgers = source;
+    }
+
+    /**
+     * Gives views from now on a relation of a source's rows, as they are when the view is opened.
+     *
+     * @param source the source; stays the caller's
+     * @throws IllegalArgumentException if there is a relation of that name
+     */
+    public void add(QuerySource source) {
+        lock.lock();
+        try {
+            if (ReservedRelations.NAMES.contains(source.name().toLowerCase(Locale.ROOT))
+                    || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
+                    || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
+                throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");
+            }
+            sources.add(source);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Pins a cut over open stores: the live side first, then the snapshots.
      *
      * @param tables the tables to show; an empty set means all
@@ -237,6 +285,7 @@ public final class HybridEngine implements AutoCloseable {
                     break;
                 }
             }
+            requireOpen();
             DuckDBConnection connection;
             try {
                 connection = connect();
@@ -292,7 +341,7 @@ public final class HybridEngine implements AutoCloseable {
         }
         Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
         pins.forEach((store, pin) -> resolved.put(store.type().name(), store.resolve(pin)));
-        return view(connection, resolved);
+        return view(connection, resolved, ledgers);
     }
 
     /**
@@ -325,8 +374,9 @@ public final class HybridEngine implements AutoCloseable {
         Map<String, IcebergEventStore> shown = new TreeMap<>();
         lock.lock();
         try {
-            stores.stream().filter(store -> isShown(store, tables)).forEach(store -> shown.put(store.type()
-                    .name(), store));
+            stores.stream()
+                    .filter(store -> isShown(store, tables))
+                    .forEach(store -> shown.put(store.type().name(), store));
         } finally {
             lock.unlock();
         }
@@ -336,7 +386,7 @@ public final class HybridEngine implements AutoCloseable {
             Sql.run(connection, "BEGIN");
             Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
             shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
-            return view(connection, resolved);
+            return view(connection, resolved, HybridEngine::noLedger);
         } catch (SQLException e) {
             close(connection, e);
             throw Sql.failed("opening a view of the past", e);
@@ -346,7 +396,14 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    private View view(DuckDBConnection connection, Map<String, IcebergEventStore.Resolved> tables)
+    private static List<PartitionLedger> noLedger(String table) {
+        throw new K2Exception.Stop("only what is missing now is known, not what was at the time of this view", null);
+    }
+
+    private View view(
+            DuckDBConnection connection,
+            Map<String, IcebergEventStore.Resolved> tables,
+            Function<String, List<PartitionLedger>> ledgers)
             throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         ViewRelations relations = new ViewRelations(this, connection);
@@ -360,9 +417,34 @@ public final class HybridEngine implements AutoCloseable {
                     new Cut.TableCut(
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
+        try {
+            for (QuerySource source : sources) {
+                relations.add(source);
+            }
+        } catch (SQLException | RuntimeException e) {
+            relations.close();
+            throw e;
+        }
         Cut cut = new Cut(cuts);
-        Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, relations);
+        relations.addReserved(cut, ledgers);
+        return opened(new PinnedView(connection, cut, viewMaxAge, relations, views::remove));
+    }
+
+    private View opened(PinnedView view) {
+        lock.lock();
+        try {
+            requireOpen();
+            views.add(view);
+            return view;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the query engine is closed");
+        }
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -460,7 +542,9 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    /** Closes what is left open, and removes the spool. Views that are open fail from now on. */
+    /**
+     * Closes what is left open, and removes the spool. Views that are open end: a query that runs on one fails, and says why.
+     */
     @Override
     public void close() {
         lock.lock();
@@ -469,6 +553,8 @@ public final class HybridEngine implements AutoCloseable {
                 return;
             }
             closed = true;
+            // DuckDB stops what runs on a connection that is closed, and goes on with what runs on the others.
+            views.forEach(PinnedView::end);
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
             cache.close();

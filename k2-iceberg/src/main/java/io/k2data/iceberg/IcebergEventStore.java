@@ -80,6 +80,12 @@ final class IcebergEventStore implements EventStore {
     private TableLayout segmentLayout;
     private DataFileWriter files;
 
+    /** Ingest thread. */
+    private SegmentShape shape;
+
+    /** Ingest thread; closed with its connection. */
+    private @Nullable PreparedStatement askMemory;
+
     /** By partition number, how many repairs the table had when the segments' rows were judged. Guarded by the engine. */
     private Map<Integer, Long> repairs = Map.of();
 
@@ -102,6 +108,7 @@ final class IcebergEventStore implements EventStore {
         this.loaded = table.current();
         this.layout = TableLayout.of(type, table.table().schema());
         this.segmentLayout = layout;
+        this.shape = new SegmentShape(type, layout);
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
         this.writer = engine.connect();
         this.sealer = engine.connect();
@@ -204,6 +211,10 @@ final class IcebergEventStore implements EventStore {
     public void begin(Map<LogPartition, Long> from) {
         engine.locked(() -> {
             dropSegments();
+            if (!layout.columnNames().equals(segmentLayout.columnNames())) {
+                shape.drop(writer);
+                shape = new SegmentShape(type, layout);
+            }
             segmentLayout = layout;
             Map<Integer, Long> judgedWith = new HashMap<>();
             from.keySet().forEach(partition -> {
@@ -213,7 +224,7 @@ final class IcebergEventStore implements EventStore {
             repairs = judgedWith;
             deferring.keySet().retainAll(from.keySet());
             outdated = false;
-            segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), from));
+            segments.add(Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), from));
         });
     }
 
@@ -257,8 +268,12 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void append(List<Row> rows, Map<LogPartition, Long> liveEnds) {
+        Segment open = open();
+        if (open.needsFit(rows)) {
+            engine.locked(() -> open.fit(writer, rows));
+        }
         try {
-            open().append(writer, rows, liveEnds);
+            open.append(writer, rows, liveEnds);
         } catch (SQLException e) {
             throw Sql.failed("appending rows of " + type.name(), e);
         }
@@ -296,11 +311,16 @@ final class IcebergEventStore implements EventStore {
     @Override
     public long liveBytes() {
         // What queries use besides says nothing about rows that wait for their commit.
-        try (Statement statement = writer.createStatement();
-                ResultSet result = statement.executeQuery("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
-                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'")) {
-            result.next();
-            return result.getLong(1);
+        try {
+            if (askMemory == null) {
+                // Asked several times a second; planning it costs more than running it.
+                askMemory = writer.prepareStatement("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
+                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'");
+            }
+            try (ResultSet result = askMemory.executeQuery()) {
+                result.next();
+                return result.getLong(1);
+            }
         } catch (SQLException e) {
             throw Sql.failed("asking for its memory", e);
         }
@@ -314,8 +334,8 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
-        engine.locked(() ->
-                segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), sealed.liveEnds())));
+        engine.locked(() -> segments.add(
+                Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), sealed.liveEnds())));
         return sealed;
     }
 
@@ -565,7 +585,7 @@ final class IcebergEventStore implements EventStore {
         Map<Integer, Long> starts = new TreeMap<>();
         Map<Integer, Long> ends = new TreeMap<>();
         for (Segment segment : segments) {
-            live.add(new Seam.Live(segment.rowRelation(), segmentLayout.columnNames(), Set.of()));
+            live.add(new Seam.Live(segment.rowRelation(), segment.expressions(), Set.of()));
             try (Statement statement = connection.createStatement();
                     ResultSet result = statement.executeQuery("select kafka_partition, min(next_offset),"
                             + " max(next_offset) from " + segment.progressRelation() + " group by kafka_partition")) {
@@ -710,6 +730,7 @@ final class IcebergEventStore implements EventStore {
     public void close() {
         engine.locked(() -> {
             dropSegments();
+            shape.drop(writer);
             writer.close();
             sealer.close();
             engine.forget(this);

@@ -97,8 +97,8 @@ class PruningTest {
                 String condition = condition(random, 3);
                 List<String> truth = answer(
                         statement,
-                        "select count(*) filter (where " + condition + "), sum(kafka_offset) filter (where "
-                                + condition + "), 0 from trades");
+                        "select count(*) filter (where " + condition + "), sum(kafka_offset) filter (where " + condition
+                                + "), 0 from trades");
                 assertThat(view.filesRead().get("trades").read()).isEqualTo(COMMITS);
                 String sql =
                         switch (random.nextInt(4)) {
@@ -216,9 +216,10 @@ class PruningTest {
     void twoScansOfATableNeedTheFilesOfBoth() throws SQLException {
         try (View view = fixture.engine.view(Set.of());
                 Statement statement = view.connection().createStatement()) {
-            assertThat(answer(
-                            statement,
-                            "select (select count(*) from trades), (select count(*) from trades where kafka_offset = 45)"))
+            assertThat(
+                            answer(
+                                    statement,
+                                    "select (select count(*) from trades), (select count(*) from trades where kafka_offset = 45)"))
                     .containsExactly(2 * 20 * (COMMITS + 1) + " 2 ");
             assertThat(answer(
                             statement,
