@@ -22,11 +22,11 @@ public enum CostInput {
     /** By how much the rate grows from a month to the next, as a part of it. */
     GROWTH_PER_MONTH(Kind.NUMBER, "part", 0.03, -0.5, 1, "an assumption: 43 % a year"),
     /** Key and value of a record, not compressed: what fills a generation. */
-    RECORD_BYTES(Kind.NUMBER, "bytes", 245, 1, 1e7, Measured.FEED),
+    RECORD_BYTES(Kind.NUMBER, "bytes", 233, 1, 1e7, Measured.FEED),
     /** A record in Kafka's log and on the wire, compressed, with its share of the batch. */
-    WIRE_BYTES(Kind.NUMBER, "bytes", 92, 1, 1e7, Measured.FEED),
+    WIRE_BYTES(Kind.NUMBER, "bytes", 36, 1, 1e7, Measured.FEED),
     /** A record in the table's Parquet files. */
-    PARQUET_BYTES(Kind.NUMBER, "bytes", 25, 0.01, 1e7, Measured.FEED),
+    PARQUET_BYTES(Kind.NUMBER, "bytes", 15.5, 0.01, 1e7, Measured.FEED),
     /** Partitions of the topic. */
     PARTITIONS(Kind.WHOLE, "partitions", 24, 1, 1e6, "an assumption"),
     /** Copies of a record in Kafka. */
@@ -63,9 +63,9 @@ public enum CostInput {
     /** Files of metadata that a commit writes: manifest, manifest list, table metadata. */
     METADATA_PUTS_PER_COMMIT(Kind.NUMBER, "requests", 3, 0, 1000, Measured.COMMITS),
     /** Requests that read metadata for a commit. */
-    GETS_PER_COMMIT(Kind.NUMBER, "requests", 3, 0, 10_000, Measured.COMMITS),
+    GETS_PER_COMMIT(Kind.NUMBER, "requests", 4, 0, 10_000, Measured.COMMITS),
     /** Size of the metadata that a commit writes. */
-    METADATA_KIB_PER_COMMIT(Kind.NUMBER, "KiB", 60, 0, 1e6, Measured.COMMITS),
+    METADATA_KIB_PER_COMMIT(Kind.NUMBER, "KiB", 57, 0, 1e6, Measured.COMMITS),
     /** How long files that are not in the table any more are kept for its older snapshots. */
     SNAPSHOT_RETENTION_HOURS(Kind.NUMBER, "hours", 1, 0, 1e5, "K2's default"),
     /** Whether small files are rewritten into larger ones, by a tool beside K2. */
@@ -81,7 +81,7 @@ public enum CostInput {
             1e9,
             "an assumption: DuckDB writes sorted zstd at 2.5 M rows/s on two cores; reading costs as much"),
     /** How long the table keeps rows. */
-    TABLE_RETENTION_MONTHS(Kind.NUMBER, "months", 12, 0.01, 1200, "an assumption"),
+    TABLE_RETENTION_MONTHS(Kind.NUMBER, "months", 12, 1e-6, 1200, "an assumption"),
     /** Queries a day that read history. */
     SCANS_PER_DAY(Kind.NUMBER, "queries/day", 500, 0, 1e9, "an assumption"),
     /** How long a stretch of history a query reads. */
