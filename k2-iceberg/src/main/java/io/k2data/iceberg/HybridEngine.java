@@ -187,8 +187,9 @@ public final class HybridEngine implements AutoCloseable {
      */
     public EventStore store(EventType<?> type, Role role) {
         ReservedRelations.requireFree(type);
-        EventTable table = EventTable.open(catalog, type, role);
-        EventTable reading = EventTable.open(catalog, type, role);
+        StorageCounts counts = new StorageCounts();
+        EventTable table = EventTable.open(catalog, type, role, counts);
+        EventTable reading = EventTable.open(catalog, type, role, counts);
         lock.lock();
         try {
             if (sources.stream().anyMatch(source -> source.name().equalsIgnoreCase(type.name()))) {
@@ -197,7 +198,7 @@ public final class HybridEngine implements AutoCloseable {
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
                 throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
-            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading);
+            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading, counts);
             stores.add(store);
             return store;
         } catch (SQLException e) {
@@ -219,12 +220,14 @@ public final class HybridEngine implements AutoCloseable {
     public EventStore storeAside(EventType<?> type) {
         try {
             // Opened as a follower opens it, since there is nothing to repair in a table that has to be made first.
+            StorageCounts counts = new StorageCounts();
             return new IcebergEventStore(
                     this,
                     type,
                     Role.WRITER,
-                    EventTable.open(catalog, type, Role.FOLLOWER),
-                    EventTable.open(catalog, type, Role.FOLLOWER));
+                    EventTable.open(catalog, type, Role.FOLLOWER, counts),
+                    EventTable.open(catalog, type, Role.FOLLOWER, counts),
+                    counts);
         } catch (SQLException e) {
             throw Sql.failed("opening a store of " + type.name(), e);
         }
