@@ -21,6 +21,7 @@ import io.k2data.degradation.PriorityTiers;
 import io.k2data.degradation.TierFile;
 import io.k2data.iceberg.HybridEngine;
 import io.k2data.iceberg.Warehouses;
+import io.k2data.jdbc.ViewDataSource;
 import io.k2data.kafka.KafkaDeadLetters;
 import io.k2data.kafka.KafkaEventLog;
 import io.k2data.kafka.RowFormats;
@@ -28,6 +29,7 @@ import io.k2data.pipeline.EventLog;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.IngestPipeline;
 import io.k2data.pipeline.IngestPlan;
+import io.k2data.pipeline.PartitionLedger;
 import io.k2data.pipeline.PipelineSettings;
 import io.k2data.pipeline.RowFormat;
 import io.k2data.sequence.SequenceTrackers;
@@ -55,6 +57,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.sql.DataSource;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -90,8 +93,9 @@ public final class K2 implements AutoCloseable {
     private final PipelineSettings settings;
     private final @Nullable Degradation degradation;
     private final MeterRegistry meters;
+    private final Clock clock;
     private final List<Ingest> ingests = new ArrayList<>();
-    private boolean closed;
+    private volatile boolean closed;
 
     private K2(
             Builder builder,
@@ -110,6 +114,8 @@ public final class K2 implements AutoCloseable {
         this.deduplicators = deduplicators;
         this.settings = settings;
         this.meters = builder.meters;
+        this.clock = builder.clock;
+        engine.ledgers(this::ledgers);
     }
 
     /**
@@ -123,8 +129,8 @@ public final class K2 implements AutoCloseable {
 
     /**
      * Returns a builder filled from properties: {@code k2.warehouse} or {@code k2.catalog.*} (an Iceberg catalog's
-     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
-     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
+     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval}, {@code k2.checkpoint-interval} and {@code k2.view-max-age} (ISO-8601, such as
+     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.checkpoint-bytes}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
      * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker}, {@code k2.deduplicator} and
      * {@code k2.degradation-policy} (names of implementations), and {@code k2.tiers} (a file of priority tiers). Keys without the prefix {@code k2.} are left alone.
      *
@@ -140,6 +146,11 @@ public final class K2 implements AutoCloseable {
         known.put("k2.warehouse", value -> builder.warehouse(Path.of(value)));
         known.put("k2.spool", value -> builder.spool(Path.of(value)));
         known.put("k2.commit-interval", value -> builder.commitInterval(Duration.parse(value)));
+        known.put(
+                "k2.checkpoint-interval", value -> builder.checkpoints(Duration.parse(value), builder.checkpointBytes));
+        known.put(
+                "k2.checkpoint-bytes",
+                value -> builder.checkpoints(builder.checkpointInterval, Integer.parseInt(value)));
         known.put("k2.view-max-age", value -> builder.viewMaxAge(Duration.parse(value)));
         known.put("k2.generation-bytes", value -> builder.generationBytes(Long.parseLong(value)));
         known.put("k2.generation-rows", value -> builder.generationRows(Integer.parseInt(value)));
@@ -269,8 +280,7 @@ public final class K2 implements AutoCloseable {
 
         try {
             store = engine.store(type, plan.role());
-            return new IngestPipeline(
-                    type, format, plan, log, store, trackers, deduplicators, own, meters, Clock.systemUTC());
+            return new IngestPipeline(type, format, plan, log, store, trackers, deduplicators, own, meters, clock);
         } finally {
             if (store == null) {
                 log.close();
@@ -358,6 +368,48 @@ public final class K2 implements AutoCloseable {
     public View asOf(String table, long snapshotId) {
         requireStarted(Set.of(table));
         return engine.asOf(table, snapshotId);
+    }
+
+    /**
+     * Returns a data source for tools that take one: jOOQ, Jdbi, Spring's JdbcTemplate, a pool. In auto-commit mode each
+     * statement has a cut of its own, otherwise each transaction has; see {@link ViewDataSource}. It shows all tables, as
+     * fresh as they are.
+     *
+     * @return a data source, which holds nothing and need not be closed; its connections are of no use once this is closed
+     */
+    public DataSource dataSource() {
+        return dataSource(Freshness.asFreshAsIs());
+    }
+
+    /**
+     * Returns a data source, as {@link #dataSource()} does, for a demand on freshness and on some tables alone. With
+     * {@link Freshness#now} each cut waits for what Kafka had acknowledged when it was asked for, and a statement fails with
+     * {@link java.sql.SQLTimeoutException} where that cannot be had in time.
+     *
+     * @param freshness how fresh each cut has to be
+     * @param tables the tables to show, and to wait for; all if none is named
+     * @return a data source
+     */
+    public DataSource dataSource(Freshness freshness, String... tables) {
+        Objects.requireNonNull(freshness, "freshness");
+        String[] shown = tables.clone();
+        return new ViewDataSource(() -> view(freshness, shown), () -> !closed);
+    }
+
+    /** What is missing of a table's streams, from whoever reads each partition here. */
+    private List<PartitionLedger> ledgers(String table) {
+        List<IngestPipeline> running;
+        synchronized (this) {
+            running = ingests.stream()
+                    .filter(ingest -> ingest.table().equals(table))
+                    .flatMap(ingest -> ingest.pipelines().stream())
+                    .toList();
+        }
+        Map<LogPartition, PartitionLedger> ledgers = new TreeMap<>();
+        // Where a member of a group and the follower beside it both have a partition on its way, the member's counts.
+        running.forEach(pipeline ->
+                pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
+        return List.copyOf(ledgers.values());
     }
 
     private static Map<LogPartition, Long> stableEnds(Ingest ingest) {
@@ -519,6 +571,9 @@ public final class K2 implements AutoCloseable {
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
         private long generationBytes = PipelineSettings.DEFAULT.generationBytes();
         private int generationRows = PipelineSettings.DEFAULT.generationRows();
+        private Duration checkpointInterval = PipelineSettings.DEFAULT.checkpointInterval();
+        private int checkpointBytes = PipelineSettings.DEFAULT.checkpointBytes();
+        private Clock clock = Clock.systemUTC();
         private long memoryLimitBytes = 1L << 30;
         private Duration viewMaxAge = Duration.ofMinutes(30);
 
@@ -748,6 +803,33 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Sets how checkpoints are kept of what judges a partition, its sequence tracker and its deduplicator. They ride in
+         * commits; whoever takes the partition over begins from them, and need not read two dedup windows of the table.
+         *
+         * @param interval the shortest time between two of one partition, 100 ms to 24 h; one minute by default
+         * @param bytes how large one may be, 0 to 1 GiB; what is larger is rebuilt from the table. 16 MiB by default, which
+         *     is half a million integer ids; 0 keeps none, and gaps older than two windows are forgotten at a restart
+         * @return this
+         */
+        public Builder checkpoints(Duration interval, int bytes) {
+            this.checkpointInterval = interval;
+            this.checkpointBytes = bytes;
+            return this;
+        }
+
+        /**
+         * Sets the clock that the rows' ingestion time is read from; the system's by default. Nothing else follows it: how
+         * long something takes is measured by {@link System#nanoTime}, and where a row belongs is decided by offsets.
+         *
+         * @param clock the clock
+         * @return this
+         */
+        public Builder clock(Clock clock) {
+            this.clock = clock;
+            return this;
+        }
+
+        /**
          * Sets the most memory that DuckDB takes, for live rows and for queries; 1 GiB by default. A commit is due when
          * live rows take a third of it.
          *
@@ -864,7 +946,9 @@ public final class K2 implements AutoCloseable {
                             PipelineSettings.DEFAULT.pendingGenerations(),
                             PipelineSettings.DEFAULT.daysPerCommit(),
                             PipelineSettings.DEFAULT.eventTimeBehind(),
-                            PipelineSettings.DEFAULT.eventTimeAhead()));
+                            PipelineSettings.DEFAULT.eventTimeAhead(),
+                            checkpointInterval,
+                            checkpointBytes));
             Degradation degradation = collect(problems, this::degradation);
             if (!problems.isEmpty() || chosenTracker == null || chosenDeduplicator == null || settings == null) {
                 throw new InvalidSettingsException(problems);

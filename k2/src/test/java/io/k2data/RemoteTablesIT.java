@@ -9,10 +9,12 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
 import io.k2data.iceberg.Warehouses;
+import io.k2data.pipeline.Health;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;
 import io.k2data.testkit.FeedTruth;
 import io.k2data.testkit.Feeds;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -31,6 +33,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.Catalog;
@@ -255,6 +258,51 @@ class RemoteTablesIT {
         assertThat(log.toString(StandardCharsets.UTF_8)).doesNotContain(SECRET);
         try (Stream<Path> left = Files.list(directory.resolve("spool"))) {
             assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
+    void aStoreThatRefusesIsSaidAndWaitedForAndNothingIsLost() throws Exception {
+        kafka.createTopic("weather", 2);
+        FeedSimulator feed =
+                FeedSimulator.builder().seed(9).symbols(20).duplicateRate(0.01).build();
+        SimpleMeterRegistry meters = new SimpleMeterRegistry();
+        PrintStream before = System.err;
+        ByteArrayOutputStream log = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+        try (RefusingProxy proxy = RefusingProxy.before(s3.endpoint())) {
+            Map<String, String> catalog = jdbc("weather");
+            catalog.put("s3.endpoint", proxy.endpoint().toString());
+            try (K2 k2 = builder(catalog).meterRegistry(meters).build()) {
+                Ingest ingest = k2.ingest(EventTypes.TRADE, "weather").start();
+                Feeds.send(kafka.bootstrapServers(), "weather", feed, 1_000);
+                assertAnswer(k2, feed.truth());
+                for (RefusingProxy.Mode mode : List.of(RefusingProxy.Mode.UNAVAILABLE, RefusingProxy.Mode.CLOSED)) {
+                    proxy.mode(mode);
+                    Feeds.send(kafka.bootstrapServers(), "weather", feed, 1_000);
+                    await(() -> ingest.health().status() == Health.Status.RETRYING);
+                    assertThat(ingest.health().cause()).contains("trades").doesNotContain(SECRET);
+                    assertThat(ingest.ready()).isFalse();
+                    assertThat(meters.get("k2.healthy").gauge().value()).isZero();
+                    proxy.mode(RefusingProxy.Mode.PASS);
+                    await(() -> ingest.health().status() == Health.Status.RUNNING);
+                    assertAnswer(k2, feed.truth());
+                }
+                await(() -> ingest.tally().consumed() == feed.truth().records());
+                assertThat(ingest.tally().stored()).isEqualTo(feed.truth().trades());
+                assertThat(meters.get("k2.healthy").gauge().value()).isEqualTo(1);
+            }
+        } finally {
+            System.setErr(before);
+        }
+        assertThat(log.toString(StandardCharsets.UTF_8)).contains("trades").doesNotContain(SECRET);
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + Duration.ofSeconds(120).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("still waiting").isLessThan(deadline);
+            LockSupport.parkNanos(20_000_000L);
         }
     }
 

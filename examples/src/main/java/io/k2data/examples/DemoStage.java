@@ -47,6 +47,11 @@ final class DemoStage {
         return quick ? ifQuick : otherwise;
     }
 
+    /** Whether the screen can move its cursor. */
+    boolean isTerminal() {
+        return terminal;
+    }
+
     Checks checks() {
         return checks;
     }

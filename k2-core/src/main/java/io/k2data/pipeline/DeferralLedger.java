@@ -53,9 +53,14 @@ final class DeferralLedger {
         return true;
     }
 
-    /** From now on records of such tiers are taken: what is put off of them later is another entry. */
-    void admit(Predicate<PriorityTier> tiers) {
-        growing.keySet().removeIf(tiers);
+    /**
+     * From now on records of some tiers are taken, or other tiers count: what is put off later is another entry, since the
+     * one that grew so far would span records that were taken.
+     */
+    void admit(Predicate<PriorityTier> taken, String tiersVersion) {
+        growing.entrySet()
+                .removeIf(each -> taken.test(each.getKey())
+                        || !each.getValue().tiersVersion.equals(tiersVersion));
     }
 
     /** What to bring in next: the most important tier first, of that what is oldest. */
@@ -66,8 +71,8 @@ final class DeferralLedger {
     }
 
     /**
-     * Takes records out of an entry, up to an offset; those that it still counts when all of it was read are gone from the
-     * log.
+     * Takes records out of an entry, up to an offset. Of those that it still counts, as many as there are no offsets left
+     * for are gone from the log; when all of it was read, that is all of them.
      *
      * @return how many records are gone
      */
@@ -77,12 +82,13 @@ final class DeferralLedger {
         }
         entry.records -= records;
         entry.fromOffset = Math.min(nextOffset, entry.toOffset);
-        if (entry.records > 0 && entry.fromOffset < entry.toOffset) {
-            return 0;
+        long gone = Math.max(0, entry.records - (entry.toOffset - entry.fromOffset));
+        entry.records -= gone;
+        if (entry.records == 0) {
+            entries.remove(entry);
+            growing.values().remove(entry);
         }
-        entries.remove(entry);
-        growing.values().remove(entry);
-        return entry.records;
+        return gone;
     }
 
     /** Whether records of a stream were put off after one offset and before another. */

@@ -2,6 +2,8 @@ package io.k2data.pipeline;
 
 import io.k2data.api.degradation.DegradationLevel;
 import io.k2data.api.degradation.PriorityTier;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -15,6 +17,7 @@ import java.util.Map;
  * @param shed by tier, how many records were put off since the start
  * @param deferredRecords how many records are put off now, those not committed yet among them
  * @param deferredRanges in how many ranges they are
+ * @param recent the last changes of the level, oldest first, 64 at most
  */
 public record DegradationStatus(
         DegradationLevel level,
@@ -24,9 +27,21 @@ public record DegradationStatus(
         double memoryShare,
         Map<PriorityTier, Long> shed,
         long deferredRecords,
-        long deferredRanges) {
-    /** Copies the map. */
+        long deferredRanges,
+        List<Transition> recent) {
+    /** Copies the collections. */
     public DegradationStatus {
         shed = Map.copyOf(shed);
+        recent = List.copyOf(recent);
     }
+
+    /**
+     * A change of the level.
+     *
+     * @param time when
+     * @param from the level before
+     * @param to the level after
+     * @param cause why, in words
+     */
+    public record Transition(Instant time, DegradationLevel from, DegradationLevel to, String cause) {}
 }

@@ -18,6 +18,7 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
 import java.lang.management.MemoryUsage;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +40,8 @@ final class LoadControl {
     /** How much of the drain rate is the last second's. */
     private static final double RATE_SMOOTHING = 0.1;
 
+    private static final int RECENT = 64;
+
     private final String table;
     private final Degradation degradation;
     private final DegradationPolicy policy;
@@ -49,6 +52,7 @@ final class LoadControl {
     private final MeterRegistry meters;
     private final Tags tags;
     private final Consumer<Meter> registered;
+    private final Clock clock;
     private final Map<String, Counter> transitionCounters = new TreeMap<>();
     /** By tier's number: what was put off, and how much of it the counters tell already. */
     private final LongAdder[] shed = new LongAdder[PriorityTier.values().length];
@@ -67,8 +71,16 @@ final class LoadControl {
     private volatile String cause = "";
     private volatile long transitions;
     private volatile double memoryShare;
+    private volatile List<DegradationStatus.Transition> recent = List.of();
 
-    LoadControl(String table, Degradation degradation, MeterRegistry meters, Tags tags, Consumer<Meter> registered) {
+    LoadControl(
+            String table,
+            Degradation degradation,
+            MeterRegistry meters,
+            Tags tags,
+            Consumer<Meter> registered,
+            Clock clock) {
+        this.clock = clock;
         this.table = table;
         this.degradation = degradation;
         this.policy = degradation.policy();
@@ -146,6 +158,10 @@ final class LoadControl {
             cause = policy.cause(state, sample);
             transitions++;
             level = now;
+            List<DegradationStatus.Transition> last =
+                    new ArrayList<>(recent.subList(Math.max(0, recent.size() - RECENT + 1), recent.size()));
+            last.add(new DegradationStatus.Transition(clock.instant(), state.previousLevel(), now, cause));
+            recent = List.copyOf(last);
             LOG.atLevel(
                             now.compareTo(state.previousLevel()) > 0
                                     ? org.slf4j.event.Level.WARN
@@ -267,6 +283,6 @@ final class LoadControl {
             sums.put(tier, shed[tier.ordinal()].sum());
         }
         return new DegradationStatus(
-                level, cause, transitions, lagRecords, memoryShare, sums, deferredRecords, deferredRanges);
+                level, cause, transitions, lagRecords, memoryShare, sums, deferredRecords, deferredRanges, recent);
     }
 }

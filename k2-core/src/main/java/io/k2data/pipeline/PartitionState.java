@@ -15,8 +15,8 @@ import java.util.Objects;
  * @param tally what became of the records between the two
  * @param repairs how many commits have put repaired dead letters below the table offset; whoever judged records on the
  *     ground of fewer has to begin again, since an id may now be known that was not
- * @param deferralCommits how many commits have put records off, or brought some of them in; whoever judged records beside
- *     the writer on the ground of fewer has to begin again as well
+ * @param backfills how many commits have brought in records that were put off; whoever judged records beside the writer on
+ *     the ground of fewer has to begin again as well
  * @param deferred what is put off now, as many records as the tally says
  */
 public record PartitionState(
@@ -25,7 +25,7 @@ public record PartitionState(
         LogOffset next,
         Tally tally,
         long repairs,
-        long deferralCommits,
+        long backfills,
         List<Deferral> deferred) {
     /**
      * A state without repairs and deferrals.
@@ -61,6 +61,6 @@ public record PartitionState(
      */
     public PartitionState repaired(long records) {
         return new PartitionState(
-                partition, startOffset, next, tally.repaired(records), repairs + 1, deferralCommits, deferred);
+                partition, startOffset, next, tally.repaired(records), repairs + 1, backfills, deferred);
     }
 }

@@ -2,6 +2,7 @@ package io.k2data.iceberg;
 
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,6 +10,14 @@ import org.jspecify.annotations.Nullable;
  * the statement's.
  */
 interface BeforeSelect {
+    /**
+     * Before a statement is bound or run: tells which relations its text reads.
+     *
+     * @param tables their names, in lower case
+     * @throws SQLException if there is none of a name, or one cannot be read now
+     */
+    void reads(Set<String> tables) throws SQLException;
+
     /** Before a statement is bound without being run, for the types of its columns and parameters. */
     void bind() throws SQLException;
 

@@ -9,6 +9,7 @@ import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.k2data.pipeline.PartitionLedger;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -19,16 +20,19 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.io.FileIO;
@@ -57,7 +61,9 @@ public final class HybridEngine implements AutoCloseable {
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
     private final AtomicLong segments = new AtomicLong();
-    private boolean closed;
+    private final Set<PinnedView> views = ConcurrentHashMap.newKeySet();
+    private volatile Function<String, List<PartitionLedger>> ledgers = table -> List.of();
+    private volatile boolean closed;
 
     private HybridEngine(
             Catalog catalog,
@@ -108,6 +114,8 @@ public final class HybridEngine implements AutoCloseable {
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
+            // K2's own SQL is flat; what SelectGuard lets through is no deeper.
+            settings.setProperty("max_expression_depth", "250");
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -171,10 +179,7 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if the table cannot hold the event type
      */
     public EventStore store(EventType<?> type, Role role) {
-        if (type.name().equalsIgnoreCase(DeferredRelation.NAME)) {
-            throw new IllegalArgumentException(
-                    "an event type cannot be named '" + type.name() + "': views have a relation of that name");
-        }
+        ReservedRelations.requireFree(type);
         EventTable table = EventTable.open(catalog, type, role);
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
@@ -219,6 +224,16 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
+     * Sets who knows what is missing of the streams of a table, for the relation {@code gaps} of views from now on.
+     *
+     * @param source gives, by the table's name, the ledgers of all partitions that are worked on here; called by threads that
+     *     query, and may block and throw {@link K2Exception}
+     */
+    public void ledgers(Function<String, List<PartitionLedger>> source) {
+        ledgers = source;
+    }
+
+    /**
      * Gives views from now on a relation of a source's rows, as they are when the view is opened.
      *
      * @param source the source; stays the caller's
@@ -227,7 +242,7 @@ public final class HybridEngine implements AutoCloseable {
     public void add(QuerySource source) {
         lock.lock();
         try {
-            if (source.name().equalsIgnoreCase(DeferredRelation.NAME)
+            if (ReservedRelations.NAMES.contains(source.name().toLowerCase(Locale.ROOT))
                     || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
                     || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
                 throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");
@@ -263,6 +278,7 @@ public final class HybridEngine implements AutoCloseable {
                     break;
                 }
             }
+            requireOpen();
             DuckDBConnection connection;
             try {
                 connection = connect();
@@ -318,7 +334,7 @@ public final class HybridEngine implements AutoCloseable {
         }
         Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
         pins.forEach((store, pin) -> resolved.put(store.type().name(), store.resolve(pin)));
-        return view(connection, resolved);
+        return view(connection, resolved, ledgers);
     }
 
     /**
@@ -363,7 +379,7 @@ public final class HybridEngine implements AutoCloseable {
             Sql.run(connection, "BEGIN");
             Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
             shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
-            return view(connection, resolved);
+            return view(connection, resolved, HybridEngine::noLedger);
         } catch (SQLException e) {
             close(connection, e);
             throw Sql.failed("opening a view of the past", e);
@@ -373,7 +389,15 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    private View view(DuckDBConnection connection, Map<String, IcebergEventStore.Resolved> tables) throws SQLException {
+    private static List<PartitionLedger> noLedger(String table) {
+        throw new K2Exception.Stop("only what is missing now is known, not what was at the time of this view", null);
+    }
+
+    private View view(
+            DuckDBConnection connection,
+            Map<String, IcebergEventStore.Resolved> tables,
+            Function<String, List<PartitionLedger>> ledgers)
+            throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         ViewRelations relations = new ViewRelations(this, connection);
         for (Map.Entry<String, IcebergEventStore.Resolved> table : tables.entrySet()) {
@@ -395,8 +419,25 @@ public final class HybridEngine implements AutoCloseable {
             throw e;
         }
         Cut cut = new Cut(cuts);
-        Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, relations);
+        relations.addReserved(cut, ledgers);
+        return opened(new PinnedView(connection, cut, viewMaxAge, relations, views::remove));
+    }
+
+    private View opened(PinnedView view) {
+        lock.lock();
+        try {
+            requireOpen();
+            views.add(view);
+            return view;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the query engine is closed");
+        }
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -494,7 +535,9 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    /** Closes what is left open, and removes the spool. Views that are open fail from now on. */
+    /**
+     * Closes what is left open, and removes the spool. Views that are open end: a query that runs on one fails, and says why.
+     */
     @Override
     public void close() {
         lock.lock();
@@ -503,6 +546,8 @@ public final class HybridEngine implements AutoCloseable {
                 return;
             }
             closed = true;
+            // DuckDB stops what runs on a connection that is closed, and goes on with what runs on the others.
+            views.forEach(PinnedView::end);
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
             cache.close();

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
@@ -42,13 +43,13 @@ final class ReadOnlyConnection implements InvocationHandler {
             "executeBatch",
             "executeLargeBatch");
 
-    private final DuckDBConnection parser;
+    /** Metadata calls whose first argument is a catalog. */
+    private static final Set<String> OF_RELATIONS = Set.of("getTables", "getColumns", "getSchemas");
+
+    private final Pinned pinned;
     private final Object target;
     private final @Nullable Connection connection;
     private final @Nullable Object parent;
-    private final long expiresNanos;
-    private final Duration maxAge;
-    private final BeforeSelect before;
 
     /** Of a prepared statement: its text, and the calls that set its parameters, by their number. */
     private final @Nullable String prepared;
@@ -58,37 +59,39 @@ final class ReadOnlyConnection implements InvocationHandler {
     /** A call that sets a parameter. */
     private record Setting(Method method, Object[] arguments) {}
 
-    private ReadOnlyConnection(
+    /**
+     * What a view's connection, statements and results have in common.
+     *
+     * @param parser DuckDB's connection
+     * @param expiresNanos until when statements may be run, by {@link System#nanoTime}
+     * @param maxAge how long that was to be, for the message
+     * @param before asked before each statement
+     * @param ended why nothing can be asked any more; null while it can
+     */
+    private record Pinned(
             DuckDBConnection parser,
-            Object target,
-            @Nullable Connection connection,
-            @Nullable Object parent,
             long expiresNanos,
             Duration maxAge,
             BeforeSelect before,
+            Supplier<@Nullable String> ended) {}
+
+    private ReadOnlyConnection(
+            Pinned pinned,
+            Object target,
+            @Nullable Connection connection,
+            @Nullable Object parent,
             @Nullable String prepared) {
-        this.before = before;
-        this.prepared = prepared;
-        this.parser = parser;
+        this.pinned = pinned;
         this.target = target;
         this.connection = connection;
         this.parent = parent;
-        this.expiresNanos = expiresNanos;
-        this.maxAge = maxAge;
+        this.prepared = prepared;
     }
 
-    static Connection over(DuckDBConnection connection, Duration maxAge, BeforeSelect before) {
-        return wrap(
-                Connection.class,
-                new ReadOnlyConnection(
-                        connection,
-                        connection,
-                        null,
-                        null,
-                        System.nanoTime() + maxAge.toNanos(),
-                        maxAge,
-                        before,
-                        null));
+    static Connection over(
+            DuckDBConnection connection, Duration maxAge, BeforeSelect before, Supplier<@Nullable String> ended) {
+        Pinned pinned = new Pinned(connection, System.nanoTime() + maxAge.toNanos(), maxAge, before, ended);
+        return wrap(Connection.class, new ReadOnlyConnection(pinned, connection, null, null, null));
     }
 
     private static <T> T wrap(Class<T> type, ReadOnlyConnection handler) {
@@ -137,29 +140,37 @@ final class ReadOnlyConnection implements InvocationHandler {
         }
         String sql = prepared;
         if (arguments != null && arguments.length > 0 && arguments[0] instanceof String given && takesSql(name)) {
-            requireSelect(given);
+            requireOpen(null);
+            before(() -> pinned.before.reads(SelectGuard.check(pinned.parser, given)));
             sql = given;
         }
         if (name.startsWith("execute")) {
             if (name.endsWith("Update")) {
                 throw refused(name);
             }
-            if (System.nanoTime() - expiresNanos > 0) {
-                throw new SQLTimeoutException("this view is older than " + maxAge
-                        + ", the files it reads may be removed by now; open a new one");
+            requireOpen(null);
+            if (System.nanoTime() - pinned.expiresNanos > 0) {
+                throw new SQLTimeoutException(
+                        "this view is older than " + pinned.maxAge
+                                + ", the files it reads may be removed by now; open a new one",
+                        "25P04");
             }
             if (sql != null) {
                 String text = sql;
-                before(() -> before.run(text, text == prepared ? parameters() : Parameters.NONE));
+                before(() -> pinned.before.run(text, text == prepared ? parameters() : Parameters.NONE));
             }
         } else if (name.startsWith("prepare")) {
-            before(before::bind);
+            before(pinned.before::bind);
         }
         Object result;
         try {
-            result = method.invoke(target, arguments);
+            result = method.invoke(target, target instanceof DatabaseMetaData ? ofTheView(name, arguments) : arguments);
         } catch (InvocationTargetException e) {
             throw explained(e.getTargetException());
+        }
+        if (result == null && name.equals("executeQuery")) {
+            // What DuckDB's driver gives when the connection was closed at the wrong moment.
+            requireOpen(null);
         }
         if (prepared != null) {
             note(method, arguments);
@@ -167,7 +178,30 @@ final class ReadOnlyConnection implements InvocationHandler {
         return wrapResult(proxy, result, sql);
     }
 
-    private static void before(HybridEngine.SqlAction action) throws Throwable {
+    /** Metadata is of the view's relations, not of the segments and system tables behind them. */
+    private static @Nullable Object @Nullable [] ofTheView(String name, @Nullable Object @Nullable [] arguments) {
+        if (arguments != null && arguments.length > 1 && OF_RELATIONS.contains(name)) {
+            @Nullable Object[] ours = arguments.clone();
+            ours[0] = "temp";
+            return ours;
+        }
+        return arguments;
+    }
+
+    private void requireOpen(@Nullable Throwable cause) throws SQLException {
+        String why = pinned.ended.get();
+        if (why != null) {
+            throw SqlErrors.closed(why, cause);
+        }
+    }
+
+    /** A view that was closed under a statement shows in many ways, of which only the reason is worth telling. */
+    private Throwable explained(Throwable failure) throws SQLException {
+        requireOpen(failure);
+        return failure instanceof SQLException e ? SqlErrors.explained(e) : failure;
+    }
+
+    private void before(HybridEngine.SqlAction action) throws Throwable {
         try {
             action.run();
         } catch (SQLException e) {
@@ -230,42 +264,11 @@ final class ReadOnlyConnection implements InvocationHandler {
 
     private ReadOnlyConnection behind(
             Object behind, @Nullable Connection owner, @Nullable Object statement, @Nullable String sql) {
-        return new ReadOnlyConnection(parser, behind, owner, statement, expiresNanos, maxAge, before, sql);
-    }
-
-    private void requireSelect(String sql) throws SQLException {
-        try (PreparedStatement statement = parser.prepareStatement(
-                "select j ->> 'error' = 'true', j ->> 'error_type', j ->> 'error_message', json_array_length(j, '$.statements')"
-                        + " from (select json_serialize_sql(?::varchar) as j)")) {
-            statement.setString(1, sql);
-            try (ResultSet result = statement.executeQuery()) {
-                result.next();
-                if (result.getBoolean(1)) {
-                    throw "not implemented".equals(result.getString(2))
-                            ? refused("a statement that is no SELECT")
-                            : new SQLException(result.getString(3));
-                }
-                if (result.getLong(4) != 1) {
-                    throw new SQLException("one statement at a time, found " + result.getLong(4));
-                }
-            }
-        } catch (SQLException e) {
-            throw (SQLException) explained(e);
-        }
-    }
-
-    /** A statement that fails while it runs ends DuckDB's transaction, and with it the pin. Say so the next time. */
-    private static Throwable explained(Throwable failure) {
-        String message = failure.getMessage();
-        return failure instanceof SQLException && message != null && message.contains("transaction is aborted")
-                ? new SQLException(
-                        "an earlier statement of this view failed, and the pinned cut went with it; open a new view",
-                        failure)
-                : failure;
+        return new ReadOnlyConnection(pinned, behind, owner, statement, sql);
     }
 
     private static SQLFeatureNotSupportedException refused(String what) {
         return new SQLFeatureNotSupportedException(
-                what + " is refused: a view is read-only and pinned to one cut until it is closed");
+                what + " is refused: a view is read-only and pinned to one cut until it is closed", "25006");
     }
 }

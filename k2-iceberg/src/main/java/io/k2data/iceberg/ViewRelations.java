@@ -1,21 +1,27 @@
 package io.k2data.iceberg;
 
+import io.k2data.api.Cut;
 import io.k2data.api.View;
 import io.k2data.api.query.PinnedRows;
 import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
+import io.k2data.pipeline.PartitionLedger;
 import java.nio.file.Path;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLSyntaxErrorException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.expressions.Expression;
 import org.apache.iceberg.expressions.Expressions;
@@ -38,6 +44,8 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     private final HybridEngine engine;
     private final DuckDBConnection connection;
     private final List<Relation> relations = new ArrayList<>();
+    private final Set<String> names = new TreeSet<>();
+    private HybridEngine.@Nullable SqlAction makeGaps;
     private final List<PinnedRows> pinned = new ArrayList<>();
     private List<LocalFiles> held = List.of();
     private Map<String, View.Files> files = Map.of();
@@ -73,10 +81,37 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
                         + "; reset variable " + relation.filesVariable);
     }
 
+    /** Gives the view the relations that every view has. That of gaps is made when a statement reads it. */
+    void addReserved(Cut cut, Function<String, List<PartitionLedger>> ledgers) throws SQLException {
+        Sql.run(
+                connection,
+                "create temp view " + DeferredRelation.NAME + " as " + DeferredRelation.of(cut) + "; create temp view "
+                        + CutsRelation.NAME + " as " + CutsRelation.of(cut));
+        relations.forEach(relation -> names.add(relation.name.toLowerCase(Locale.ROOT)));
+        names.addAll(ReservedRelations.NAMES);
+        makeGaps = () -> GapsRelation.make(connection, cut, GapsRelation.ask(cut, ledgers));
+    }
+
+    @Override
+    public void reads(Set<String> tables) throws SQLException {
+        for (String table : tables) {
+            if (!names.contains(table)) {
+                throw new SQLSyntaxErrorException(
+                        "there is no relation '" + table + "' in this view; there are " + names, "42P01");
+            }
+        }
+        HybridEngine.SqlAction make = makeGaps;
+        if (make != null && tables.contains(GapsRelation.NAME)) {
+            make.run();
+            makeGaps = null;
+        }
+    }
+
     /** Gives the view a relation of a source's rows, as they are now. */
     void add(QuerySource source) throws SQLException {
         PinnedRows rows = source.pin();
         pinned.add(rows);
+        names.add(source.name().toLowerCase(Locale.ROOT));
         SourceTable.create(connection, source, rows);
     }
 
