@@ -854,8 +854,8 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
-         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A view needs
-         * room for the files of all tables it shows.
+         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A
+         * statement needs room for the files that its conditions leave.
          *
          * @param bytes 64 KiB or more
          * @return this
