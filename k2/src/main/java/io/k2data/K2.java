@@ -92,6 +92,7 @@ public final class K2 implements AutoCloseable {
     private final PipelineSettings settings;
     private final @Nullable Degradation degradation;
     private final MeterRegistry meters;
+    private final Clock clock;
     private final List<Ingest> ingests = new ArrayList<>();
     private volatile boolean closed;
 
@@ -113,6 +114,7 @@ public final class K2 implements AutoCloseable {
         this.settings = settings;
         this.meters = builder.meters;
         engine.ledgers(this::ledgers);
+        this.clock = builder.clock;
     }
 
     /**
@@ -126,8 +128,8 @@ public final class K2 implements AutoCloseable {
 
     /**
      * Returns a builder filled from properties: {@code k2.warehouse} or {@code k2.catalog.*} (an Iceberg catalog's
-     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval} and {@code k2.view-max-age} (ISO-8601, such as
-     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
+     * properties), {@code k2.kafka.*} (client settings, without the prefix), and optionally {@code k2.spool}, {@code k2.commit-interval}, {@code k2.checkpoint-interval} and {@code k2.view-max-age} (ISO-8601, such as
+     * {@code PT10S}), {@code k2.generation-bytes}, {@code k2.generation-rows}, {@code k2.checkpoint-bytes}, {@code k2.memory-limit-bytes}, {@code k2.spool-bytes}, {@code k2.cache-bytes},
      * {@code k2.discover} ({@code true} or {@code false}), {@code k2.sequence-tracker}, {@code k2.deduplicator} and
      * {@code k2.degradation-policy} (names of implementations), and {@code k2.tiers} (a file of priority tiers). Keys without the prefix {@code k2.} are left alone.
      *
@@ -143,6 +145,11 @@ public final class K2 implements AutoCloseable {
         known.put("k2.warehouse", value -> builder.warehouse(Path.of(value)));
         known.put("k2.spool", value -> builder.spool(Path.of(value)));
         known.put("k2.commit-interval", value -> builder.commitInterval(Duration.parse(value)));
+        known.put(
+                "k2.checkpoint-interval", value -> builder.checkpoints(Duration.parse(value), builder.checkpointBytes));
+        known.put(
+                "k2.checkpoint-bytes",
+                value -> builder.checkpoints(builder.checkpointInterval, Integer.parseInt(value)));
         known.put("k2.view-max-age", value -> builder.viewMaxAge(Duration.parse(value)));
         known.put("k2.generation-bytes", value -> builder.generationBytes(Long.parseLong(value)));
         known.put("k2.generation-rows", value -> builder.generationRows(Integer.parseInt(value)));
@@ -272,8 +279,7 @@ public final class K2 implements AutoCloseable {
 
         try {
             store = engine.store(type, plan.role());
-            return new IngestPipeline(
-                    type, format, plan, log, store, trackers, deduplicators, own, meters, Clock.systemUTC());
+            return new IngestPipeline(type, format, plan, log, store, trackers, deduplicators, own, meters, clock);
         } finally {
             if (store == null) {
                 log.close();
@@ -563,6 +569,9 @@ public final class K2 implements AutoCloseable {
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
         private long generationBytes = PipelineSettings.DEFAULT.generationBytes();
         private int generationRows = PipelineSettings.DEFAULT.generationRows();
+        private Duration checkpointInterval = PipelineSettings.DEFAULT.checkpointInterval();
+        private int checkpointBytes = PipelineSettings.DEFAULT.checkpointBytes();
+        private Clock clock = Clock.systemUTC();
         private long memoryLimitBytes = 1L << 30;
         private Duration viewMaxAge = Duration.ofMinutes(30);
 
@@ -780,6 +789,33 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Sets how checkpoints are kept of what judges a partition, its sequence tracker and its deduplicator. They ride in
+         * commits; whoever takes the partition over begins from them, and need not read two dedup windows of the table.
+         *
+         * @param interval the shortest time between two of one partition, 100 ms to 24 h; one minute by default
+         * @param bytes how large one may be, 0 to 1 GiB; what is larger is rebuilt from the table. 16 MiB by default, which
+         *     is half a million integer ids; 0 keeps none, and gaps older than two windows are forgotten at a restart
+         * @return this
+         */
+        public Builder checkpoints(Duration interval, int bytes) {
+            this.checkpointInterval = interval;
+            this.checkpointBytes = bytes;
+            return this;
+        }
+
+        /**
+         * Sets the clock that the rows' ingestion time is read from; the system's by default. Nothing else follows it: how
+         * long something takes is measured by {@link System#nanoTime}, and where a row belongs is decided by offsets.
+         *
+         * @param clock the clock
+         * @return this
+         */
+        public Builder clock(Clock clock) {
+            this.clock = clock;
+            return this;
+        }
+
+        /**
          * Sets the most memory that DuckDB takes, for live rows and for queries; 1 GiB by default. A commit is due when
          * live rows take a third of it.
          *
@@ -887,7 +923,9 @@ public final class K2 implements AutoCloseable {
                             PipelineSettings.DEFAULT.pendingGenerations(),
                             PipelineSettings.DEFAULT.daysPerCommit(),
                             PipelineSettings.DEFAULT.eventTimeBehind(),
-                            PipelineSettings.DEFAULT.eventTimeAhead()));
+                            PipelineSettings.DEFAULT.eventTimeAhead(),
+                            checkpointInterval,
+                            checkpointBytes));
             Degradation degradation = collect(problems, this::degradation);
             if (!problems.isEmpty() || chosenTracker == null || chosenDeduplicator == null || settings == null) {
                 throw new InvalidSettingsException(problems);
@@ -910,7 +948,8 @@ public final class K2 implements AutoCloseable {
                     readable,
                     spool,
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
-                    viewMaxAge);
+                    viewMaxAge,
+                    meters);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 

@@ -327,6 +327,23 @@ class DeferralIT {
     }
 
     @Test
+    void retentionThatMayBeQuickerThanTheBackfillIsKnown() {
+        kafka.createTopic("kept-a-week", PARTITIONS, Map.of("retention.ms", "604800000"));
+        topic = "kept-a-week";
+        SimpleMeterRegistry meters = new SimpleMeterRegistry();
+        try (K2 k2 = degrading().meterRegistry(meters).build()) {
+            Ingest ingest = k2.ingest(EventTypes.TRADE, topic).start();
+            assertThat(meters.get("k2.log.retention").gauge().value()).isNaN();
+            go(ingest, DegradationLevel.GRACEFUL);
+            send(1_000);
+            assertThat(rows(k2)).isPositive();
+            await("the retention", () -> meters.get("k2.log.retention").gauge().value() == 604_800);
+            // The feed's records are months old.
+            assertThat(meters.get("k2.deferred.age").gauge().value()).isGreaterThan(604_800 / 2.0);
+        }
+    }
+
+    @Test
     void otherTiersCountFromTheNextLookAtTheirFile() throws Exception {
         Path file = directory.resolve("tiers.txt");
         Files.writeString(file, "low alpha/*\n");

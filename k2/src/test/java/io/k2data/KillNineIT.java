@@ -30,13 +30,24 @@ class KillNineIT {
 
     @Test
     void everyRowIsStoredOnceHoweverOftenTheWriterIsKilled() throws Exception {
+        kill(false);
+    }
+
+    /** Its level wanders about: records are put off all the while, and brought in again. */
+    @Test
+    void everyRowIsStoredOnceAlsoWhereTheWriterIsKilledWhilePuttingOffAndBringingIn() throws Exception {
+        kill(true);
+    }
+
+    private void kill(boolean wandering) throws Exception {
         long seed = Long.getLong("k2.seed", System.nanoTime());
         Random random = new Random(seed);
         try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
             kafka.createTopic(TOPIC, PARTITIONS);
             FeedSimulator feed = FeedSimulator.builder()
                     .seed(seed)
-                    .symbols(40)
+                    .venues("alpha", "beta")
+                    .symbols(20)
                     .gapRate(0.001)
                     .lateRate(0.002)
                     .duplicateRate(0.02)
@@ -44,7 +55,8 @@ class KillNineIT {
                     .build();
             int killed = 0;
             while (killed < KILLS) {
-                Process writer = IngestProcess.launch(kafka.bootstrapServers(), TOPIC, directory);
+                Process writer = IngestProcess.launch(
+                        kafka.bootstrapServers(), TOPIC, directory, "", wandering ? 1 + random.nextInt(1_000_000) : 0);
                 if (random.nextInt(4) > 0) {
                     awaitLine(writer, "started");
                 }
@@ -58,15 +70,19 @@ class KillNineIT {
                 killed++;
                 sending.get();
             }
-            Process last = IngestProcess.launch(kafka.bootstrapServers(), TOPIC, directory);
+            Process last =
+                    IngestProcess.launch(kafka.bootstrapServers(), TOPIC, directory, "", wandering ? seed | 1 : 0);
             awaitLine(last, "started");
             Feeds.send(kafka.bootstrapServers(), TOPIC, feed, 1_000);
             last.getOutputStream().close();
             awaitLine(last, "done");
             assertThat(last.waitFor()).isZero();
-            String found =
-                    TopicAndTable.check(kafka, TOPIC, directory.resolve("warehouse"), feed.truth(), "seed " + seed);
-            System.out.println("KillNineIT: kills " + KILLS + ", " + found + ", seed " + seed);
+            Path warehouse = directory.resolve("warehouse");
+            String found = wandering
+                    ? TopicAndTable.checkDeferred(kafka, TOPIC, warehouse, feed.truth(), "seed " + seed)
+                    : TopicAndTable.check(kafka, TOPIC, warehouse, feed.truth(), "seed " + seed);
+            System.out.println("KillNineIT: kills " + KILLS + (wandering ? " under wandering load, " : ", ") + found
+                    + ", seed " + seed);
         }
     }
 

@@ -43,7 +43,7 @@ public final class DegradationDemo {
             DemoStage stage = new DemoStage(kafka, workspace.directory(), arguments.flag("--quick"), false);
             Screen screen = new Screen(stage.isTerminal(), arguments.flag("--notes"));
             Overload.Outcome outcome;
-            try (Overload overload = new Overload(stage, "degradation", screen)) {
+            try (Overload overload = new Overload(stage, workspace.directory(), screen)) {
                 System.out.println("A slow table, made to be overrun:");
                 overload.settings().forEach(line -> System.out.println("  " + line));
                 outcome = overload.run();

@@ -23,7 +23,7 @@ final class DegradationSection implements DemoSection {
                 Everyone sheds load somehow; what is shed is gone as a rule. Kafka keeps the log, so K2 only has
                 to remember what it passed over: to shed is to defer. (examples/run DegradationDemo is the longer
                 form, with a picture.)""");
-        try (Overload overload = new Overload(stage, name(), new Lines(stage))) {
+        try (Overload overload = new Overload(stage, stage.directory(this), new Lines(stage))) {
             overload.settings().forEach(line -> stage.say("%s", line));
             Overload.Outcome outcome = overload.run();
             stage.say(

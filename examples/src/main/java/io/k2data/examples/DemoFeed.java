@@ -21,6 +21,8 @@ final class DemoFeed implements AutoCloseable {
     /** So often {@link #sent} moves on. */
     private static final long SLICE = 5_000;
 
+    private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
     private final String topic;
     private final FeedSimulator simulator;
     private final KafkaProducer<byte[], byte[]> producer;
@@ -67,20 +69,28 @@ final class DemoFeed implements AutoCloseable {
                 send(due - done);
                 done = due;
             }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+            LockSupport.parkNanos(SLICE_NANOS);
         }
     }
 
-    /** Sends at a steady pace, on a thread of its own, until that is closed. */
+    /** Sends at a steady pace, on a thread of its own, until that is closed. What a stall held up for long is left out. */
     Flow flow(int perSecond) {
-        AtomicBoolean done = new AtomicBoolean();
+        AtomicBoolean ended = new AtomicBoolean();
         CompletableFuture<Void> flowing = CompletableFuture.runAsync(() -> {
-            while (!done.get()) {
-                send(Math.max(1, perSecond / 50), perSecond);
+            double most = Math.max(1, perSecond / 5.0);
+            double due = 0;
+            long before = System.nanoTime();
+            while (!ended.get()) {
+                long now = System.nanoTime();
+                due = Math.min(most, due + (now - before) * 1e-9 * perSecond);
+                before = now;
+                send((long) due);
+                due -= (long) due;
+                LockSupport.parkNanos(SLICE_NANOS);
             }
         });
         return () -> {
-            done.set(true);
+            ended.set(true);
             flowing.join();
         };
     }

@@ -11,6 +11,7 @@ class DemoIT {
         assertThat(run.exitCode()).as(run.output() + run.errors()).isZero();
         assertThat(run.output())
                 .contains("==== INGESTION: ")
+                .contains("==== DEGRADATION: ")
                 .contains("==== QUERY: ")
                 .contains("fresh:     there 200 of 200 times")
                 .contains("all checks hold")
@@ -21,7 +22,7 @@ class DemoIT {
     void itListsTheSectionsThereAreAndRefusesOthers() throws Exception {
         ExampleRun help = ExampleRun.of(Demo.class, "--help");
         assertThat(help.exitCode()).isZero();
-        assertThat(help.output()).contains("ingestion ", "query ", "--no-pause");
+        assertThat(help.output()).contains("ingestion ", "degradation ", "query ", "--no-pause");
         ExampleRun unknown = ExampleRun.of(Demo.class, "--section", "query,nonsense");
         assertThat(unknown.exitCode()).isEqualTo(2);
         assertThat(unknown.errors()).contains("there is no section 'nonsense'").contains("usage:");

@@ -1,8 +1,6 @@
 package io.k2data.pipeline;
 
 import io.k2data.api.LogPartition;
-import io.k2data.api.StreamKey;
-import io.k2data.api.dedup.DedupVerdict;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import java.util.Collection;
@@ -10,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Where the rows of one table go. Rows are visible to queries as soon as {@link #append} returned, durable once the
@@ -20,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #commit} is called by the committer thread, everything else by the ingest thread; {@link #load},
  * {@link #states}, {@link #replay}, {@link #begin} and {@link #forget} only while no commit is under way.
  */
-public interface EventStore extends AutoCloseable {
+public interface EventStore extends StoredRows, AutoCloseable {
     /**
      * Reads how far the table has taken each partition, and what columns it has.
      *
@@ -50,30 +47,6 @@ public interface EventStore extends AutoCloseable {
      * @throws io.k2data.api.UnreadableTableException if the table has another column of that name
      */
     void addColumns(List<Rejection.NewColumn> columns);
-
-    /**
-     * Gives the ids and sequence numbers of the partition's rows back, in order of offset, so that trackers and
-     * deduplicators can be rebuilt.
-     *
-     * @param partition the partition
-     * @param horizonMillis how far below the partition's highest Kafka timestamp to begin, in milliseconds
-     * @param visitor called for each row
-     */
-    void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor);
-
-    /**
-     * Looks for an id among all rows, committed or not.
-     *
-     * @param partition the partition that the verdict is for; rows of others do not count
-     * @param stream the id's stream
-     * @param id the id, a {@link Long} or a {@link String}
-     * @param offset the position asked about, which is no sighting of itself
-     * @param logTimeMillis that record's Kafka timestamp
-     * @param windowMillis how far the Kafka timestamps may differ
-     * @return the sighting at the lowest offset, if there is one
-     */
-    Optional<DedupVerdict.Duplicate> sighting(
-            LogPartition partition, StreamKey stream, Object id, long offset, long logTimeMillis, long windowMillis);
 
     /**
      * Forgets all rows that were not committed and opens the first generation.
@@ -176,7 +149,18 @@ public interface EventStore extends AutoCloseable {
      * @param states the state of every partition that moved since the last seal, as it stands after the generation
      * @return the closed generation, to be committed
      */
-    Generation seal(Collection<PartitionState> states);
+    default Generation seal(Collection<PartitionState> states) {
+        return seal(states, List.of());
+    }
+
+    /**
+     * Closes the open generation and opens the next.
+     *
+     * @param states the state of every partition that moved since the last seal, as it stands after the generation
+     * @param checkpoints what to keep, in the same commit, of the state that judges some of these partitions
+     * @return the closed generation, to be committed
+     */
+    Generation seal(Collection<PartitionState> states, Collection<StateSnapshot> checkpoints);
 
     /**
      * Commits a generation: its rows, and the states given at its seal, in one atomic step. One whose partitions were all
@@ -207,20 +191,5 @@ public interface EventStore extends AutoCloseable {
          * @return the states
          */
         Collection<PartitionState> states();
-    }
-
-    /** Takes a stored row's identity. */
-    @FunctionalInterface
-    interface StoredRowVisitor {
-        /**
-         * Called for each row.
-         *
-         * @param stream its stream
-         * @param id its id, a {@link Long} or a {@link String}, or null
-         * @param sequence its sequence number, or null
-         * @param offset its offset
-         * @param logTimeMillis its Kafka timestamp
-         */
-        void row(StreamKey stream, @Nullable Object id, @Nullable Long sequence, long offset, long logTimeMillis);
     }
 }

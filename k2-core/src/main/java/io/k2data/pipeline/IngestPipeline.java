@@ -10,16 +10,12 @@ import io.k2data.api.StartPosition;
 import io.k2data.api.StreamKey;
 import io.k2data.api.TopicRecreatedException;
 import io.k2data.api.UnreadableTableException;
-import io.k2data.api.dedup.DedupBatch;
-import io.k2data.api.dedup.Deduplicator;
 import io.k2data.api.dedup.DeduplicatorFactory;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.degradation.DegradationLevel;
 import io.k2data.api.degradation.PriorityTier;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
-import io.k2data.api.sequence.SequenceBatch;
-import io.k2data.api.sequence.SequenceTracker;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.api.sequence.SequenceVerdict;
 import io.k2data.api.sequence.StreamLedger;
@@ -45,6 +41,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
@@ -93,7 +90,6 @@ public final class IngestPipeline implements AutoCloseable {
     private static final long FIRST_BACKOFF_MILLIS = 200;
     private static final long LAST_BACKOFF_MILLIS = 10_000;
     private static final long MICROS_PER_DAY = 86_400_000_000L;
-    private static final int REBUILD_BATCH = 4096;
     private static final int START_ATTEMPTS = 5;
     private static final int MAX_COLUMNS = 500;
     private static final Duration FOLLOW_AT_LEAST = Duration.ofSeconds(1);
@@ -126,8 +122,7 @@ public final class IngestPipeline implements AutoCloseable {
     private final IngestPlan plan;
     private final EventLog log;
     private final EventStore store;
-    private final SequenceTrackerFactory trackers;
-    private final DeduplicatorFactory deduplicators;
+    private final Checkpoints checkpoints;
     private final PipelineSettings settings;
     private final Clock clock;
     private final Judge judge;
@@ -178,6 +173,7 @@ public final class IngestPipeline implements AutoCloseable {
     private volatile long deferredRecords;
     private volatile long deferredRanges;
     private volatile long oldestDeferredMillis = Long.MAX_VALUE;
+    private volatile double retentionSeconds = Double.NaN;
     private volatile long commitBeganNanos;
     private volatile long lastCommitNanos;
     /** Bytes of the generations that wait for their commit. Guarded by {@code lock}. */
@@ -252,12 +248,21 @@ public final class IngestPipeline implements AutoCloseable {
         this.plan = plan;
         this.log = log;
         this.store = store;
-        this.trackers = trackers;
-        this.deduplicators = deduplicators;
         this.settings = settings;
         this.clock = clock;
         this.meters = meters;
         this.tags = Tags.of("table", type.name(), "role", plan.role().name().toLowerCase(Locale.ROOT));
+        this.checkpoints = new Checkpoints(
+                type.name(),
+                store,
+                trackers,
+                deduplicators,
+                settings,
+                this::tiers,
+                meters,
+                tags,
+                registered::add,
+                System::nanoTime);
         this.judge = new Judge(type, store, deduplicators.window().toMillis(), this::observed, this::publish);
         this.committer = new Committer(
                 "k2-commit-" + type.name(), settings.pendingGenerations(), this::commitOnce, this::onCommitTrouble);
@@ -353,6 +358,11 @@ public final class IngestPipeline implements AutoCloseable {
                 .register(meters));
         registered(Gauge.builder("k2.deferred.age", this, IngestPipeline::oldestDeferredSeconds)
                 .description("age of the oldest of them, by its Kafka timestamp; compare it with the topic's retention")
+                .baseUnit("seconds")
+                .tags(tags)
+                .register(meters));
+        registered(Gauge.builder("k2.log.retention", this, pipeline -> pipeline.retentionSeconds)
+                .description("how long the topic keeps records, known while some are put off; not a number if for ever")
                 .baseUnit("seconds")
                 .tags(tags)
                 .register(meters));
@@ -809,7 +819,7 @@ public final class IngestPipeline implements AutoCloseable {
                 reload |= reloadNeeded;
                 reloadNeeded = false;
                 processing = false;
-                if (draining && !reload && settle(PATIENCE)) {
+                if (draining && !reload && settle(PATIENCE, Set.copyOf(work.keySet()))) {
                     drained();
                     return;
                 }
@@ -900,7 +910,7 @@ public final class IngestPipeline implements AutoCloseable {
             return;
         }
         try {
-            if (!settle(PATIENCE)) {
+            if (!settle(PATIENCE, Set.copyOf(work.keySet()))) {
                 LOG.atWarn().log("{}: closed before the last commit went through", type.name());
             }
         } catch (RuntimeException e) {
@@ -914,6 +924,10 @@ public final class IngestPipeline implements AutoCloseable {
      * @return whether it was done in time
      */
     private boolean settle(Duration timeout) {
+        return settle(timeout, Set.of());
+    }
+
+    private boolean settle(Duration timeout, Set<LogPartition> leaving) {
         if (isFollower()) {
             seal();
             return true;
@@ -921,7 +935,7 @@ public final class IngestPipeline implements AutoCloseable {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (true) {
             try {
-                seal();
+                seal(leaving);
                 return committer.drain(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
             } catch (FencedException e) {
                 if (!giveUpFenced(e)) {
@@ -1040,7 +1054,7 @@ public final class IngestPipeline implements AutoCloseable {
         public void leaving(Set<LogPartition> partitions) {
             LOG.atInfo().log("{}: the group takes {} away", type.name(), partitions);
             try {
-                if (!closing && !settle(LEAVING_PATIENCE)) {
+                if (!closing && !settle(LEAVING_PATIENCE, partitions)) {
                     LOG.atWarn().log("{}: {} go before their last commit; it is read again", type.name(), partitions);
                 }
             } catch (RuntimeException e) {
@@ -1238,17 +1252,10 @@ public final class IngestPipeline implements AutoCloseable {
 
     private PartitionWork open(PartitionState state) {
         LogPartition partition = state.partition();
-        PartitionContext context = new PartitionContext(type.name(), partition, plan.role());
         try {
-            SequenceTracker tracker = trackers.open(context, null);
-            Deduplicator deduplicator = deduplicators.open(context, null);
-            PartitionWork opened = new PartitionWork(state, tracker, deduplicator);
             state.deferred().forEach(deferral -> loadTiers(partition, deferral.tiersVersion()));
             store.deferred(partition, state.deferred());
-            if (state.tally().stored() > 0) {
-                rebuild(opened);
-            }
-            return opened;
+            return checkpoints.open(state, plan.role());
         } catch (IOException e) {
             throw new K2Exception.Retry("cannot open the state of " + partition, e);
         }
@@ -1267,45 +1274,6 @@ public final class IngestPipeline implements AutoCloseable {
 
     private PriorityTiers tiers(String version) {
         return Objects.requireNonNull(tiersByVersion.get(version), version);
-    }
-
-    private void rebuild(PartitionWork partition) {
-        SequenceBatch sequences = new SequenceBatch();
-        DedupBatch ids = new DedupBatch();
-        // Twice the window: a record may be older than the newest by a window, and its sighting by another.
-        store.replay(
-                partition.partition,
-                2 * deduplicators.window().toMillis(),
-                (stream, id, sequence, offset, logTimeMillis) -> {
-                    if (sequence != null) {
-                        sequences.add(stream, sequence, offset);
-                    }
-                    addId(ids, stream, id, offset, logTimeMillis);
-                    if (sequences.size() >= REBUILD_BATCH || ids.size() >= REBUILD_BATCH) {
-                        flush(sequences, ids, partition);
-                    }
-                });
-        flush(sequences, ids, partition);
-    }
-
-    private static void addId(DedupBatch ids, StreamKey stream, @Nullable Object id, long offset, long logTimeMillis) {
-        if (id instanceof Long number) {
-            ids.add(stream, number, offset, logTimeMillis);
-        } else if (id instanceof String text) {
-            ids.add(stream, text, offset, logTimeMillis);
-        }
-    }
-
-    private void flush(SequenceBatch sequences, DedupBatch ids, PartitionWork partition) {
-        partition.tracker.observe(sequences);
-        if (!partition.ledger.isEmpty()) {
-            for (int i = 0; i < sequences.size(); i++) {
-                partition.seen(sequences.stream(i), sequences.offset(i), sequences.verdict(i), this::tiers);
-            }
-        }
-        sequences.clear();
-        partition.deduplicator.register(ids, 0, ids.size());
-        ids.clear();
     }
 
     private void step() {
@@ -1470,11 +1438,23 @@ public final class IngestPipeline implements AutoCloseable {
     /** Says early that what is put off may be gone before it is brought in. */
     private void watchRetention() {
         long now = System.nanoTime();
-        if (retentionWarned || retentionAskedNanos != 0 && now - retentionAskedNanos < RETENTION_NANOS) {
+        if (retentionAskedNanos != 0 && now - retentionAskedNanos < RETENTION_NANOS) {
             return;
         }
         retentionAskedNanos = Math.max(1, now);
-        log.retention().ifPresent(retention -> {
+        Optional<Duration> found;
+        try {
+            found = log.retention();
+        } catch (K2Exception.Retry e) {
+            // It is asked again; nothing that is under way depends on the answer.
+            LOG.atDebug().setCause(e).log("{}: the topic's retention is not known just now", type.name());
+            return;
+        }
+        retentionSeconds = found.map(retention -> retention.toMillis() / 1000.0).orElse(Double.NaN);
+        if (retentionWarned) {
+            return;
+        }
+        found.ifPresent(retention -> {
             double age = oldestDeferredSeconds();
             if (age * 2 > retention.toSeconds()) {
                 retentionWarned = true;
@@ -1907,16 +1887,24 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     private void seal() {
+        seal(Set.of());
+    }
+
+    /** Seals the open generation; of partitions that leave with it all state is kept for whoever comes next. */
+    private void seal(Set<LogPartition> leaving) {
         publish();
-        List<PartitionState> states = new ArrayList<>();
-        for (PartitionWork partition : work.values()) {
-            if (partition.moved()) {
-                states.add(partition.state());
-                partition.sealed();
+        if (work.values().stream().anyMatch(PartitionWork::moved)) {
+            List<StoredRows.StateSnapshot> kept = isFollower() ? List.of() : checkpoints.cut(work.values(), leaving);
+            Set<LogPartition> named =
+                    kept.stream().map(StoredRows.StateSnapshot::partition).collect(Collectors.toSet());
+            List<PartitionState> states = new ArrayList<>();
+            for (PartitionWork partition : work.values()) {
+                if (partition.moved() || named.contains(partition.partition)) {
+                    states.add(partition.state());
+                    partition.sealed();
+                }
             }
-        }
-        if (!states.isEmpty()) {
-            EventStore.Generation generation = store.seal(states);
+            EventStore.Generation generation = store.seal(states, kept);
             if (!isFollower()) {
                 lock.lock();
                 try {

@@ -24,7 +24,7 @@ final class Judge {
     private static final int MAX_KEYS = 100_000;
     private static final int RECENT_KEYS = 4096;
 
-    private final EventStore store;
+    private final StoredRows store;
     private final long windowMillis;
     private final OnSequence onSequence;
     /** Brings rows that were accepted before to where the store finds them. */
@@ -44,7 +44,7 @@ final class Judge {
     private final int venueIndex;
     private final int symbolIndex;
 
-    Judge(EventType<?> type, EventStore store, long windowMillis, OnSequence onSequence, Runnable publish) {
+    Judge(EventType<?> type, StoredRows store, long windowMillis, OnSequence onSequence, Runnable publish) {
         this.store = store;
         this.windowMillis = windowMillis;
         this.onSequence = onSequence;

@@ -9,6 +9,10 @@ import io.k2data.api.sequence.SequenceVerdict;
 import io.k2data.api.sequence.StreamLedger;
 import io.k2data.api.sequence.StreamLedger.Range;
 import io.k2data.degradation.PriorityTiers;
+import io.k2data.snapshot.SnapshotFormat;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -41,6 +45,11 @@ final class PartitionWork {
     private long skipped;
     private long foreign;
     private boolean moved;
+    /** Counts what {@link #tracker} saw that replaying the table's rows in order of their offsets would not show. */
+    private long unrepeatable;
+
+    final Checkpoints.Watch trackerWatch = new Checkpoints.Watch(StoredRows.StateKind.TRACKER);
+    final Checkpoints.Watch deduplicatorWatch = new Checkpoints.Watch(StoredRows.StateKind.DEDUPLICATOR);
 
     PartitionWork(PartitionState from, SequenceTracker tracker, Deduplicator deduplicator) {
         this.partition = from.partition();
@@ -81,6 +90,7 @@ final class PartitionWork {
         skipped += gone;
         foreign += of.foreign;
         moved |= to.offset() != next.offset();
+        unrepeatable += of.duplicate + of.deferred;
         next = to;
     }
 
@@ -102,6 +112,7 @@ final class PartitionWork {
         deferred -= records + gone;
         moved = true;
         backfilled = true;
+        unrepeatable++;
         if (ledger.isEmpty()) {
             lastSeen.clear();
         }
@@ -175,6 +186,65 @@ final class PartitionWork {
                 repairs,
                 backfilled ? backfills + 1 : backfills,
                 ledger.snapshot());
+    }
+
+    boolean hasStored() {
+        return stored > 0;
+    }
+
+    long unrepeatable() {
+        return unrepeatable;
+    }
+
+    /** Writes what {@link #seen} noted. */
+    void writeHoles(DataOutputStream out) throws IOException {
+        out.writeInt(lastSeen.size());
+        for (Map.Entry<StreamKey, Long> seen : lastSeen.entrySet()) {
+            write(out, seen.getKey());
+            out.writeLong(seen.getValue());
+        }
+        out.writeInt(deferredHoles.size());
+        for (Map.Entry<StreamKey, List<Range>> holes : deferredHoles.entrySet()) {
+            write(out, holes.getKey());
+            out.writeInt(holes.getValue().size());
+            for (Range hole : holes.getValue()) {
+                out.writeLong(hole.from());
+                out.writeLong(hole.to());
+            }
+        }
+    }
+
+    private static void write(DataOutputStream out, StreamKey stream) throws IOException {
+        SnapshotFormat.writeText(out, stream.venue());
+        SnapshotFormat.writeText(out, stream.symbol());
+    }
+
+    /** What {@link #writeHoles} wrote. */
+    record Holes(Map<StreamKey, Long> lastSeen, Map<StreamKey, List<Range>> deferred) {
+        static Holes read(DataInputStream in) throws IOException {
+            Map<StreamKey, Long> lastSeen = new HashMap<>();
+            for (int left = in.readInt(); left > 0; left--) {
+                lastSeen.put(stream(in), in.readLong());
+            }
+            Map<StreamKey, List<Range>> deferred = new HashMap<>();
+            for (int left = in.readInt(); left > 0; left--) {
+                List<Range> holes = deferred.computeIfAbsent(stream(in), key -> new ArrayList<>());
+                for (int ranges = in.readInt(); ranges > 0; ranges--) {
+                    holes.add(new Range(in.readLong(), in.readLong()));
+                }
+            }
+            return new Holes(lastSeen, deferred);
+        }
+
+        private static StreamKey stream(DataInputStream in) throws IOException {
+            return new StreamKey(SnapshotFormat.readText(in), SnapshotFormat.readText(in));
+        }
+    }
+
+    /** Goes on from holes that were noted before. */
+    void resume(Holes holes) {
+        lastSeen.putAll(holes.lastSeen());
+        deferredHoles.putAll(holes.deferred());
     }
 
     boolean moved() {

@@ -24,6 +24,11 @@ import java.util.List;
  *     their receipt
  * @param eventTimeAhead how far it may lie after; more than zero. The default of one day covers wrong time zones, not
  *     wrong units
+ * @param checkpointInterval the shortest time between two checkpoints of one partition's state, 100 ms to 24 h. Whoever
+ *     takes the partition over reads the rows committed since from the table; the default of one minute makes that seconds
+ * @param checkpointBytes how large a checkpoint of one tracker or deduplicator may be, 0 to 1 GiB; 0 keeps none. Cutting
+ *     one takes the ingest thread some 5 ms a MiB. What is larger is rebuilt from the table. The default of 16 MiB takes
+ *     half a million ids
  */
 public record PipelineSettings(
         Duration commitInterval,
@@ -33,10 +38,46 @@ public record PipelineSettings(
         int pendingGenerations,
         int daysPerCommit,
         Duration eventTimeBehind,
-        Duration eventTimeAhead) {
+        Duration eventTimeAhead,
+        Duration checkpointInterval,
+        int checkpointBytes) {
     /** The defaults, with a memory bound of 256 MiB. */
     public static final PipelineSettings DEFAULT = new PipelineSettings(
             Duration.ofSeconds(10), 128L << 20, 500_000, 256L << 20, 2, 60, Duration.ofDays(400), Duration.ofDays(1));
+
+    /**
+     * Settings with the default checkpoints.
+     *
+     * @param commitInterval the longest time a record waits for its commit
+     * @param generationBytes commit when keys and values add up to this many bytes
+     * @param generationRows commit when this many rows wait
+     * @param memoryBytes commit when rows not yet committed take this much memory
+     * @param pendingGenerations how many sealed generations may wait for their commit
+     * @param daysPerCommit how many days of event time one commit may touch
+     * @param eventTimeBehind how far an event's time may lie before its record's
+     * @param eventTimeAhead how far it may lie after
+     */
+    public PipelineSettings(
+            Duration commitInterval,
+            long generationBytes,
+            int generationRows,
+            long memoryBytes,
+            int pendingGenerations,
+            int daysPerCommit,
+            Duration eventTimeBehind,
+            Duration eventTimeAhead) {
+        this(
+                commitInterval,
+                generationBytes,
+                generationRows,
+                memoryBytes,
+                pendingGenerations,
+                daysPerCommit,
+                eventTimeBehind,
+                eventTimeAhead,
+                Duration.ofMinutes(1),
+                16 << 20);
+    }
 
     /** Checks all values, and reports all that are wrong together. */
     public PipelineSettings {
@@ -51,6 +92,11 @@ public record PipelineSettings(
         range(problems, "days-per-commit", daysPerCommit, 1, 1000);
         positive(problems, "event-time-behind", eventTimeBehind);
         positive(problems, "event-time-ahead", eventTimeAhead);
+        if (checkpointInterval.compareTo(Duration.ofMillis(100)) < 0
+                || checkpointInterval.compareTo(Duration.ofDays(1)) > 0) {
+            problems.add("checkpoint-interval: " + checkpointInterval + ", expected 100 ms to 24 h");
+        }
+        range(problems, "checkpoint-bytes", checkpointBytes, 0, 1L << 30);
         if (!problems.isEmpty()) {
             throw new InvalidSettingsException(problems);
         }
@@ -71,7 +117,30 @@ public record PipelineSettings(
                 pendingGenerations,
                 daysPerCommit,
                 eventTimeBehind,
-                eventTimeAhead);
+                eventTimeAhead,
+                checkpointInterval,
+                checkpointBytes);
+    }
+
+    /**
+     * Returns the settings with other checkpoints.
+     *
+     * @param interval the shortest time between two checkpoints of one partition's state
+     * @param bytes how large one may be
+     * @return the settings
+     */
+    public PipelineSettings checkpoints(Duration interval, int bytes) {
+        return new PipelineSettings(
+                commitInterval,
+                generationBytes,
+                generationRows,
+                memoryBytes,
+                pendingGenerations,
+                daysPerCommit,
+                eventTimeBehind,
+                eventTimeAhead,
+                interval,
+                bytes);
     }
 
     private static void range(List<String> problems, String key, long value, long from, long to) {

@@ -10,23 +10,32 @@ import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
+import io.k2data.pipeline.StoredRows.StateKind;
+import io.k2data.pipeline.StoredRows.StateSnapshot;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.BaseTable;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.StatisticsFile;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.Transaction;
 import org.apache.iceberg.UpdateProperties;
+import org.apache.iceberg.UpdateStatistics;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.catalog.Namespace;
 import org.apache.iceberg.catalog.SupportsNamespaces;
@@ -35,6 +44,7 @@ import org.apache.iceberg.exceptions.AlreadyExistsException;
 import org.apache.iceberg.exceptions.NoSuchTableException;
 import org.apache.iceberg.types.Types;
 import org.apache.iceberg.util.SnapshotUtil;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -63,6 +73,8 @@ final class EventTable {
 
     private final Table table;
     private final VerifyingTableOperations operations;
+    /** Those who read the table's state a moment ago may still want the checkpoints that were superseded since. */
+    private Duration checkpointGrace = Duration.ofMinutes(1);
 
     private EventTable(Table table, VerifyingTableOperations operations) {
         this.table = table;
@@ -161,6 +173,11 @@ final class EventTable {
         return table.name();
     }
 
+    /** The table as it was last read. */
+    TableMetadata current() {
+        return operations.current();
+    }
+
     /** Reads the table as it is now, and checks that its offsets belong to its rows. */
     TableMetadata refresh() {
         TableMetadata metadata;
@@ -204,6 +221,8 @@ final class EventTable {
      * @param expected what the partitions' properties must still say, null where there must be none
      * @param next the states to write
      * @param tiers by version, tiers as text, of which those are written too that the states name and the table lacks
+     * @param checkpoint a file with checkpoints of some of these partitions, to be registered with the commit's snapshot; a
+     *     partition that it does not hold keeps the checkpoints that it had
      * @return the new states as they stand in the table
      */
     Map<LogPartition, StoredState> commit(
@@ -211,13 +230,15 @@ final class EventTable {
             List<DataFile> files,
             Map<LogPartition, StoredState> expected,
             Collection<PartitionState> next,
-            Map<String, String> tiers) {
+            Map<String, String> tiers,
+            CheckpointFiles.@Nullable Written checkpoint) {
         TableMetadata before = refresh();
         if (landed(commitId, before.properties(), next)) {
             return committed(before, next);
         }
         compare(commitId, expected, next, before.properties(), ancestors(before));
 
+        List<StatisticsFile> superseded = List.of();
         Transaction transaction = table.newTransaction();
         try {
             AppendFiles append = transaction.newAppend();
@@ -233,11 +254,23 @@ final class EventTable {
             Snapshot parent =
                     staged.parentId() == null ? null : transaction.table().snapshot(staged.parentId());
             long parentSequence = parent == null ? 0 : parent.sequenceNumber();
+            Map<LogPartition, Map<StateKind, Long>> named = named(expected, next, checkpoint, staged.snapshotId());
+            if (checkpoint != null) {
+                superseded = superseded(before, named);
+                UpdateStatistics statistics = transaction.updateStatistics().setStatistics(checkpoint.of(staged));
+                superseded.forEach(file -> statistics.removeStatistics(file.snapshotId()));
+                statistics.commit();
+            }
             UpdateProperties properties = transaction.updateProperties();
             for (PartitionState state : next) {
                 properties.set(
                         StoredState.key(state.partition()),
-                        StoredState.write(state, commitId, staged.snapshotId(), parentSequence));
+                        StoredState.write(
+                                state,
+                                commitId,
+                                staged.snapshotId(),
+                                parentSequence,
+                                named.getOrDefault(state.partition(), Map.of())));
             }
             next.stream()
                     .flatMap(state -> state.deferred().stream())
@@ -262,7 +295,67 @@ final class EventTable {
             compare(commitId, expected, next, after.properties(), ancestors(after));
             throw new K2Exception.Unknown("a commit to " + name() + " returned, but the table does not show it", null);
         }
+        delete(superseded, after);
         return committed(after, next);
+    }
+
+    /** By partition, the checkpoints that its state is to name. */
+    private static Map<LogPartition, Map<StateKind, Long>> named(
+            Map<LogPartition, StoredState> expected,
+            Collection<PartitionState> next,
+            CheckpointFiles.@Nullable Written checkpoint,
+            long snapshotId) {
+        Map<LogPartition, Map<StateKind, Long>> named = new HashMap<>();
+        for (PartitionState state : next) {
+            Map<StateKind, Long> kinds = new EnumMap<>(StateKind.class);
+            StoredState old = expected.get(state.partition());
+            if (old != null) {
+                kinds.putAll(old.checkpoints());
+            }
+            if (checkpoint != null) {
+                checkpoint
+                        .kinds()
+                        .getOrDefault(state.partition(), Set.of())
+                        .forEach(kind -> kinds.put(kind, snapshotId));
+            }
+            named.put(state.partition(), kinds);
+        }
+        return named;
+    }
+
+    private List<StatisticsFile> superseded(TableMetadata before, Map<LogPartition, Map<StateKind, Long>> named) {
+        Set<Long> kept = new HashSet<>();
+        states(before).forEach((partition, state) -> {
+            if (!named.containsKey(partition)) {
+                kept.addAll(state.checkpoints().values());
+            }
+        });
+        named.values().forEach(kinds -> kept.addAll(kinds.values()));
+        return CheckpointFiles.superseded(before, kept, checkpointGrace.toMillis());
+    }
+
+    /** Deletes checkpoints that the table does not name any more; what cannot be deleted is left to orphan removal. */
+    private void delete(List<StatisticsFile> superseded, TableMetadata after) {
+        for (StatisticsFile file : superseded) {
+            if (after.statisticsFiles().stream().noneMatch(left -> left.path().equals(file.path()))) {
+                try {
+                    table.io().deleteFile(file.path());
+                } catch (RuntimeException e) {
+                    LOG.atDebug().setCause(e).log("a checkpoint of {} was not deleted: {}", name(), file.path());
+                }
+            }
+        }
+    }
+
+    void checkpointGrace(Duration grace) {
+        checkpointGrace = grace;
+    }
+
+    /** Writes checkpoints beside the table's metadata; they count once a commit names them. */
+    CheckpointFiles.Written write(Collection<StateSnapshot> checkpoints) {
+        return CheckpointFiles.write(
+                table.io().newOutputFile(operations.metadataFileLocation("k2-" + UUID.randomUUID() + ".stats")),
+                checkpoints);
     }
 
     private boolean landed(String commitId, Map<String, String> properties, Collection<PartitionState> next) {

@@ -8,6 +8,7 @@ import io.k2data.api.event.EventType;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionLedger;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -50,6 +51,7 @@ public final class HybridEngine implements AutoCloseable {
     private final Duration viewMaxAge;
     private final long memoryBytes;
     private final String noRows;
+    private final QueryMeters meters;
     private final ManifestCache manifests = new ManifestCache();
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
@@ -67,6 +69,7 @@ public final class HybridEngine implements AutoCloseable {
             Duration viewMaxAge,
             long memoryBytes,
             String noRows,
+            QueryMeters meters,
             DuckDBConnection root) {
         this.catalog = catalog;
         this.readable = readable;
@@ -75,6 +78,7 @@ public final class HybridEngine implements AutoCloseable {
         this.viewMaxAge = viewMaxAge;
         this.memoryBytes = memoryBytes;
         this.noRows = noRows;
+        this.meters = meters;
         this.root = root;
     }
 
@@ -89,11 +93,17 @@ public final class HybridEngine implements AutoCloseable {
      *     behind that were killed
      * @param bounds what may be used of memory and disk
      * @param viewMaxAge how long a view may be used; shorter than the table keeps snapshots
+     * @param meters where what queries cost is registered, as {@code k2.query.*}
      * @return the engine; the caller closes it
      * @throws K2Exception.Stop if DuckDB cannot start or the spool cannot be made
      */
     public static HybridEngine open(
-            Catalog catalog, List<Path> readable, Path spoolRoot, Bounds bounds, Duration viewMaxAge) {
+            Catalog catalog,
+            List<Path> readable,
+            Path spoolRoot,
+            Bounds bounds,
+            Duration viewMaxAge,
+            MeterRegistry meters) {
         DuckDBConnection root = null;
         try {
             Spool spool = Spool.open(spoolRoot.toAbsolutePath().normalize(), bounds.spoolBytes());
@@ -134,6 +144,7 @@ public final class HybridEngine implements AutoCloseable {
                     viewMaxAge,
                     bounds.memoryBytes(),
                     noRows,
+                    QueryMeters.in(meters),
                     root);
         } catch (SQLException | IOException e) {
             close(root, e);
@@ -224,6 +235,13 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if a table cannot be answered from
      */
     public View view(Set<String> tables) {
+        long began = System.nanoTime();
+        View view = pinned(tables);
+        meters.open().record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
+        return view;
+    }
+
+    private View pinned(Set<String> tables) {
         K2Exception.Retry last = null;
         for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
             if (attempt > 0) {
@@ -411,6 +429,10 @@ public final class HybridEngine implements AutoCloseable {
                             + " (format parquet, field_ids {no_column: " + Integer.MAX_VALUE + "})");
         }
         return HistoryFiles.paths(files);
+    }
+
+    QueryMeters meters() {
+        return meters;
     }
 
     ManifestCache manifests() {

@@ -9,10 +9,12 @@ import io.k2data.api.dedup.DedupVerdict;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
+import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -34,8 +36,10 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.StatisticsFile;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.exceptions.NotFoundException;
 import org.apache.iceberg.expressions.Expression;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.io.FileIO;
@@ -67,6 +71,9 @@ final class IcebergEventStore implements EventStore {
     /** What the table's properties said when they were last read or written. Committer thread, or no commit under way. */
     private final Map<LogPartition, StoredState> stored = new HashMap<>();
 
+    /** The table as it was when states were last read; what is opened on the ground of them is read as of then. */
+    private TableMetadata loaded;
+
     /** The columns as of the last load; and as of the segments, guarded by the engine. */
     private TableLayout layout;
 
@@ -92,6 +99,7 @@ final class IcebergEventStore implements EventStore {
         this.role = role;
         this.table = table;
         this.reading = reading;
+        this.loaded = table.current();
         this.layout = TableLayout.of(type, table.table().schema());
         this.segmentLayout = layout;
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
@@ -103,6 +111,10 @@ final class IcebergEventStore implements EventStore {
         return type;
     }
 
+    EventTable table() {
+        return table;
+    }
+
     Role role() {
         return role;
     }
@@ -110,6 +122,7 @@ final class IcebergEventStore implements EventStore {
     @Override
     public Map<LogPartition, PartitionState> load() {
         TableMetadata metadata = table.refresh();
+        loaded = metadata;
         stored.clear();
         stored.putAll(table.states(metadata));
         layout = TableLayout.of(type, metadata.schema());
@@ -119,7 +132,8 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public Map<LogPartition, PartitionState> states(Set<LogPartition> partitions) {
-        Map<LogPartition, StoredState> read = new HashMap<>(table.states(table.refresh()));
+        loaded = table.refresh();
+        Map<LogPartition, StoredState> read = new HashMap<>(table.states(loaded));
         read.keySet().retainAll(partitions);
         stored.keySet().removeAll(partitions);
         stored.putAll(read);
@@ -293,10 +307,10 @@ final class IcebergEventStore implements EventStore {
     }
 
     @Override
-    public Generation seal(Collection<PartitionState> states) {
+    public Generation seal(Collection<PartitionState> states, Collection<StateSnapshot> checkpoints) {
         Segment sealed = open();
         try {
-            sealed.seal(writer, states);
+            sealed.seal(writer, states, checkpoints);
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
@@ -319,7 +333,8 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("writing Parquet of " + type.name(), e);
         }
-        stored.putAll(table.commit(segment.commitId(), dataFiles, stored, segment.states(), tiers));
+        stored.putAll(table.commit(
+                segment.commitId(), dataFiles, stored, segment.states(), tiers, segment.checkpointFile(table)));
         drop(segment);
         if (++commits % COMMITS_PER_EXPIRY == 0) {
             table.expireSnapshots();
@@ -335,28 +350,99 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
-        TableMetadata metadata = table.refresh();
+        TableMetadata metadata = loaded;
         HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
         try (LocalFiles local = engine.local(table.table().io(), history.matching(inPartition(partition)))) {
-            replay(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition, horizonMillis, visitor);
+            String inPartition = inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition);
+            // The deduplicator counts from the newest row that has an id; so must the horizon.
+            String withId = type.idColumns().isEmpty()
+                    ? ""
+                    : type.idColumns().stream()
+                            .map(column -> Sql.name(column.name()) + " is not null")
+                            .collect(Collectors.joining(" or ", " and (", ")"));
+            replay(
+                    inPartition + " and epoch_ms(kafka_time) >= (select max(epoch_ms(kafka_time))" + inPartition
+                            + withId + ") - " + horizonMillis,
+                    visitor);
         }
     }
 
-    private void replay(String history, LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
-        String inPartition = " from (" + history + ") where kafka_partition = " + partition.partition();
+    @Override
+    public StoredCheckpoint checkpoint(LogPartition partition, StateKind kind) {
+        StoredState state = stored.get(partition);
+        Long named = state == null ? null : state.checkpoints().get(kind);
+        if (state == null || named == null) {
+            return new StoredCheckpoint.None();
+        }
+        TableMetadata metadata = loaded;
+        FileIO io = table.table().io();
+        String problem;
+        StatisticsFile file = CheckpointFiles.registered(metadata, named).orElse(null);
+        if (!CheckpointFiles.isKnown(metadata, named)) {
+            problem = "snapshot " + named + ", which it came with, has expired";
+        } else if (file == null) {
+            problem = "snapshot " + named + " has no such statistics file any more";
+        } else {
+            try {
+                Optional<byte[]> content = CheckpointFiles.read(io, file, partition, kind);
+                if (content.isPresent()) {
+                    return new StoredCheckpoint.Found(content.get());
+                }
+                problem = file.path() + " does not hold it";
+            } catch (NotFoundException e) {
+                problem = file.path() + " is gone";
+            } catch (IOException | RuntimeException e) {
+                if (io.newInputFile(file.path()).exists()) {
+                    throw new K2Exception.Retry("cannot read a checkpoint from " + file.path() + ": " + e, e);
+                }
+                problem = file.path() + " is gone";
+            }
+        }
+        // Whoever only reads may have been overtaken: then the table names a newer one by now.
+        String now = table.refresh().properties().get(StoredState.key(partition));
+        if (!state.text().equals(now)) {
+            throw new K2Exception.Retry(partition + " was moved while it was being opened", null);
+        }
+        return new StoredCheckpoint.Missing(problem);
+    }
+
+    @Override
+    public void replaySince(LogPartition partition, StateKind kind, StoredRowVisitor visitor) {
+        StoredState state = stored.get(partition);
+        Long named = state == null ? null : state.checkpoints().get(kind);
+        TableMetadata metadata = loaded;
+        List<RemoteFile> files =
+                named == null ? null : CheckpointFiles.since(table.table().io(), metadata, named, partition);
+        if (files == null) {
+            throw new K2Exception.Retry(
+                    "the " + CheckpointFiles.word(kind) + "'s checkpoint of " + partition
+                            + " expired while it was being opened",
+                    null);
+        }
+        if (files.isEmpty()) {
+            return;
+        }
+        try (LocalFiles local = engine.local(table.table().io(), files)) {
+            replay(inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition), visitor);
+        }
+    }
+
+    /** Rows of a partition below its offset as it was loaded: whatever was committed since comes again from the log. */
+    private String inPartition(String rows, LogPartition partition) {
+        StoredState state = stored.get(partition);
+        return " from (" + rows + ") where kafka_partition = " + partition.partition()
+                + (state == null
+                        ? ""
+                        : " and kafka_offset < " + state.state().next().offset());
+    }
+
+    private void replay(String fromRows, StoredRowVisitor visitor) {
         String id = type.idColumns().isEmpty() ? "" : ", " + Sql.names(names(type.idColumns()));
-        // The deduplicator counts from the newest row that has an id; so must the horizon.
-        String withId = type.idColumns().isEmpty()
-                ? ""
-                : type.idColumns().stream()
-                        .map(column -> Sql.name(column.name()) + " is not null")
-                        .collect(Collectors.joining(" or ", " and (", ")"));
         String sequence =
                 type.sequenceColumn().map(column -> Sql.name(column.name())).orElse("null::BIGINT");
         try (Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select venue, symbol, kafka_offset, epoch_ms(kafka_time), "
-                        + sequence + id + inPartition + " and epoch_ms(kafka_time) >= (select max(epoch_ms(kafka_time))"
-                        + inPartition + withId + ") - " + horizonMillis + " order by kafka_offset")) {
+                        + sequence + id + fromRows + " order by kafka_offset")) {
             while (row.next()) {
                 long number = row.getLong(5);
                 Long sequenceNumber = row.wasNull() ? null : number;

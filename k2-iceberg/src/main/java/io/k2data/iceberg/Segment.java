@@ -6,6 +6,7 @@ import io.k2data.api.event.ColumnType;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Row;
+import io.k2data.pipeline.StoredRows.StateSnapshot;
 import java.math.BigDecimal;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -49,7 +50,9 @@ final class Segment implements EventStore.Generation {
     private @Nullable Thread appending;
     private boolean sealed;
     private volatile Collection<PartitionState> states = List.of();
+    private volatile Collection<StateSnapshot> checkpoints = List.of();
     private @Nullable List<DataFile> files;
+    private CheckpointFiles.@Nullable Written checkpointFile;
 
     private Segment(TableLayout layout, String rowTable, String progressTable) {
         this.appenders = layout.valueColumns().stream()
@@ -271,10 +274,12 @@ final class Segment implements EventStore.Generation {
     }
 
     /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
-    void seal(Connection connection, Collection<PartitionState> sealedWith) throws SQLException {
+    void seal(Connection connection, Collection<PartitionState> sealedWith, Collection<StateSnapshot> kept)
+            throws SQLException {
         sealed = true;
         closeAppenders();
         states = List.copyOf(sealedWith);
+        checkpoints = List.copyOf(kept);
         Map<Integer, Long> found = new HashMap<>();
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(
@@ -300,6 +305,14 @@ final class Segment implements EventStore.Generation {
         return files;
     }
 
+    /** Writes the checkpoints, once; null if there are none. */
+    CheckpointFiles.@Nullable Written checkpointFile(EventTable table) {
+        if (checkpointFile == null && !checkpoints.isEmpty()) {
+            checkpointFile = table.write(checkpoints);
+        }
+        return checkpointFile;
+    }
+
     /** Forgets the rows, progress and states of partitions. Nobody may be writing the segment's files. */
     void forget(DuckDBConnection connection, Set<LogPartition> partitions) throws SQLException {
         String numbers = partitions.stream()
@@ -317,6 +330,13 @@ final class Segment implements EventStore.Generation {
         states = states.stream()
                 .filter(state -> !partitions.contains(state.partition()))
                 .toList();
+        List<StateSnapshot> left = checkpoints.stream()
+                .filter(kept -> !partitions.contains(kept.partition()))
+                .toList();
+        if (left.size() < checkpoints.size()) {
+            checkpoints = left;
+            checkpointFile = null;
+        }
     }
 
     /** Notes where further partitions begin. */

@@ -13,14 +13,17 @@ import io.k2data.api.UnreadableTableException;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.degradation.PriorityTier;
 import io.k2data.pipeline.PartitionState;
+import io.k2data.pipeline.StoredRows.StateKind;
 import io.k2data.pipeline.Tally;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import org.apache.iceberg.Snapshot;
 
 /**
@@ -31,9 +34,16 @@ import org.apache.iceberg.Snapshot;
  * @param snapshotId the snapshot of that commit
  * @param parentSequence the sequence number of that snapshot's parent, a lower bound of the snapshot's own: a commit that
  *     was rebased lands with a higher one than the one first written
+ * @param checkpoints by kind, the snapshot whose statistics file holds the checkpoint of the state that judges the partition
  * @param text the property's value, to compare with
  */
-record StoredState(PartitionState state, String commitId, long snapshotId, long parentSequence, String text) {
+record StoredState(
+        PartitionState state,
+        String commitId,
+        long snapshotId,
+        long parentSequence,
+        Map<StateKind, Long> checkpoints,
+        String text) {
     static final String PREFIX = "k2.p.";
 
     /** In the summary of a commit's snapshot: what it moved. */
@@ -46,7 +56,12 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
         return PREFIX + partition.clusterId() + "." + partition.topicId() + "." + partition.partition();
     }
 
-    static String write(PartitionState state, String commitId, long snapshotId, long parentSequence) {
+    static String write(
+            PartitionState state,
+            String commitId,
+            long snapshotId,
+            long parentSequence,
+            Map<StateKind, Long> checkpoints) {
         ObjectNode json = JSON.createObjectNode();
         json.put("v", VERSION);
         json.put("topic", state.partition().topic());
@@ -67,6 +82,10 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
             json.put("backfills", state.backfills());
         }
         writeDeferrals(json, state);
+        if (!checkpoints.isEmpty()) {
+            ObjectNode named = json.putObject("checkpoints");
+            new TreeMap<>(checkpoints).forEach((kind, snapshot) -> named.put(CheckpointFiles.word(kind), snapshot));
+        }
         json.put("commit", commitId);
         json.put("snapshot", snapshotId);
         json.put("parentSequence", parentSequence);
@@ -201,6 +220,13 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                     json.required("lost").longValue(),
                     json.required("skipped").longValue(),
                     json.path("foreign").longValue());
+            Map<StateKind, Long> checkpoints = new EnumMap<>(StateKind.class);
+            for (StateKind kind : StateKind.values()) {
+                JsonNode named = json.path("checkpoints").path(CheckpointFiles.word(kind));
+                if (named.isIntegralNumber()) {
+                    checkpoints.put(kind, named.longValue());
+                }
+            }
             return new StoredState(
                     new PartitionState(
                             partition,
@@ -213,6 +239,7 @@ record StoredState(PartitionState state, String commitId, long snapshotId, long 
                     json.required("commit").asText(),
                     json.required("snapshot").longValue(),
                     json.required("parentSequence").longValue(),
+                    Map.copyOf(checkpoints),
                     value);
         } catch (JsonProcessingException | IllegalArgumentException | IllegalStateException e) {
             throw new UnreadableTableException(

@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.iceberg.expressions.Expression;
 import org.apache.iceberg.expressions.Expressions;
@@ -124,6 +125,17 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
 
     @Override
     public void run(String sql, @Nullable Parameters parameters) throws SQLException {
+        long began = System.nanoTime();
+        choose(sql, parameters);
+        engine.meters().plan().record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
+        int read = files.values().stream().mapToInt(View.Files::read).sum();
+        engine.meters().read().increment(read);
+        engine.meters()
+                .pruned()
+                .increment(files.values().stream().mapToInt(View.Files::of).sum() - read);
+    }
+
+    private void choose(String sql, @Nullable Parameters parameters) throws SQLException {
         Map<Integer, Expression> needed = parameters == null || !isWorthPlanning() ? null : needed(sql, parameters);
         List<LocalFiles> leased = new ArrayList<>();
         Map<Relation, String> lists =

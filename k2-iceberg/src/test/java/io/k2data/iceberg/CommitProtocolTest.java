@@ -445,7 +445,7 @@ class CommitProtocolTest {
     }
 
     /** Makes a catalog's commits and reads fail in the ways that real ones do. */
-    private static final class Faults {
+    static final class Faults {
         private Supplier<RuntimeException> before;
         private Supplier<RuntimeException> after;
         private final AtomicInteger refusedReads = new AtomicInteger();

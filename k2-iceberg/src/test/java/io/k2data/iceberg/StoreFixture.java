@@ -11,6 +11,7 @@ import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Row;
 import io.k2data.pipeline.Tally;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.sql.ResultSet;
@@ -48,7 +49,8 @@ final class StoreFixture implements AutoCloseable {
                 List.of(directory),
                 directory.resolve("spool"),
                 new HybridEngine.Bounds(256L << 20, 1L << 30, 1L << 30),
-                Duration.ofMinutes(5));
+                Duration.ofMinutes(5),
+                new SimpleMeterRegistry());
         this.store = (IcebergEventStore) engine.store(EventTypes.TRADE, Role.WRITER);
     }
 
