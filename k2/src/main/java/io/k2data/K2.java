@@ -12,6 +12,7 @@ import io.k2data.api.View;
 import io.k2data.api.dedup.DeduplicatorFactory;
 import io.k2data.api.degradation.DegradationPolicyFactory;
 import io.k2data.api.event.EventType;
+import io.k2data.api.query.QuerySource;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.dedup.Deduplicators;
 import io.k2data.degradation.Degradation;
@@ -564,6 +565,7 @@ public final class K2 implements AutoCloseable {
         private @Nullable String degradationPolicyName;
         private @Nullable PriorityTiers tiers;
         private @Nullable Path tierFile;
+        private final List<QuerySource> sources = new ArrayList<>();
         private boolean discover;
         private MeterRegistry meters = new SimpleMeterRegistry();
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
@@ -734,6 +736,18 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Adds rows that views show as a relation beside the tables, such as reference data to join with. Each view shows
+         * them as they were when it was opened.
+         *
+         * @param source the source; stays the caller's
+         * @return this
+         */
+        public Builder source(QuerySource source) {
+            this.sources.add(source);
+            return this;
+        }
+
+        /**
          * Looks for implementations on the class path ({@link java.util.ServiceLoader}); without this nothing is looked
          * for.
          *
@@ -896,6 +910,15 @@ public final class K2 implements AutoCloseable {
             if (viewMaxAge.isNegative() || viewMaxAge.isZero()) {
                 problems.add("view-max-age: " + viewMaxAge + ", expected more than zero");
             }
+            Set<String> names = new TreeSet<>();
+            for (QuerySource source : sources) {
+                if (!names.add(source.name())) {
+                    problems.add("source: two are named '" + source.name() + "'");
+                }
+                if (source.name().equals("deferred")) {
+                    problems.add("source: 'deferred' is a relation of every view already");
+                }
+            }
             problems.addAll(KafkaEventLog.problems(kafka));
             SequenceTrackerFactory chosenTracker = collect(
                     problems,
@@ -950,6 +973,7 @@ public final class K2 implements AutoCloseable {
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
                     viewMaxAge,
                     meters);
+            sources.forEach(engine::add);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 

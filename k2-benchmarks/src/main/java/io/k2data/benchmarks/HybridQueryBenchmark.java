@@ -48,8 +48,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * <p>K2's time is all of it: the view is opened, asked and closed, as fresh as it is. The peer is a DuckDB of its own in the
  * same JVM, on a connection that is open, with its footers cached, which is given the very files that hold the window, found
  * outside of the time measured, and the rows that are not committed yet as one more Parquet file. Both are asked in turns,
- * and both answers must be the same; a difference is a wrong answer. The feed's clock runs so that 200,000 rows are two
- * minutes of it.
+ * and both answers must be the same; a difference is a wrong answer. A fiftieth of the rows are two minutes of the feed's
+ * clock, and about as many are live: 200,000 of 10 million.
  *
  * <p>{@code naive} is the usual way without a cut: the topic read from two minutes before the end, by record time, into
  * memory; the table up to there; and what comes twice by its id dropped.
@@ -60,14 +60,13 @@ public final class HybridQueryBenchmark {
     private static final String USAGE = """
             usage: k2-benchmarks/run HybridQueryBenchmark [--rows N] [--rate N] [--rounds N] [--quick]
               --rows N    committed rows before the measurement (10000000)
-              --rate N    records a second that are ingested meanwhile (50000)
+              --rate N    records a second that are ingested meanwhile (50000, or fewer where there are fewer rows)
               --rounds N  rounds of ten questions to each (20)
               --quick     500000 rows, 3 rounds: to see that it works""";
 
     private static final Duration PATIENCE = Duration.ofMinutes(30);
-    private static final int LIVE_ROWS = 200_000;
     private static final int PER_ROUND = 10;
-    private static final double ROWS_PER_FEED_SECOND = LIVE_ROWS / 120.0;
+    private static final int ROWS_PER_LIVE_ROW = 50;
     private static final Instant START = Instant.parse("2026-01-05T02:00:00Z");
     private static final String TOPIC = "trades";
     private static final String VENUE = "binance";
@@ -75,11 +74,13 @@ public final class HybridQueryBenchmark {
     private static final String COLUMNS = "venue, symbol, trade_id, event_time, price, quantity";
 
     private final String symbol;
+    private final int liveRows;
     private final Path directory;
     private final EmbeddedKafka kafka;
     private final AtomicLong sent = new AtomicLong();
 
-    private HybridQueryBenchmark(String symbol, Path directory, EmbeddedKafka kafka) {
+    private HybridQueryBenchmark(String symbol, int liveRows, Path directory, EmbeddedKafka kafka) {
+        this.liveRows = liveRows;
         this.symbol = symbol;
         this.directory = directory;
         this.kafka = kafka;
@@ -99,21 +100,23 @@ public final class HybridQueryBenchmark {
         }
         boolean quick = given.contains("--quick");
         int rows = number(given, "--rows", quick ? 500_000 : 10_000_000);
-        int rate = number(given, "--rate", 50_000);
+        int rate = number(given, "--rate", rows / 200);
         int rounds = number(given, "--rounds", quick ? 3 : 20);
         try (Scratch scratch = Scratch.create("k2-hybrid-query");
                 EmbeddedKafka kafka =
                         EmbeddedKafka.childProcess(scratch.directory().resolve("kafka"))) {
-            FeedSimulator feed = feed();
-            String symbol = feed().take(1_000).stream()
-                    .filter(record -> record.trade() != null && record.trade().venue().equals(VENUE))
+            FeedSimulator feed = feed(rows);
+            String symbol = feed(rows).take(1_000).stream()
+                    .filter(record ->
+                            record.trade() != null && record.trade().venue().equals(VENUE))
                     .collect(Collectors.groupingBy(record -> record.trade().symbol(), Collectors.counting()))
                     .entrySet()
                     .stream()
                     .max(Map.Entry.comparingByValue())
                     .orElseThrow()
                     .getKey();
-            new HybridQueryBenchmark(symbol, scratch.directory(), kafka).run(feed, rows, rate, rounds);
+            new HybridQueryBenchmark(symbol, rows / ROWS_PER_LIVE_ROW, scratch.directory(), kafka)
+                    .run(feed, rows, rate, rounds);
         }
         // The producer is a daemon; it ends here.
         System.exit(0);
@@ -124,14 +127,14 @@ public final class HybridQueryBenchmark {
         return at < 0 ? otherwise : Integer.parseInt(args.get(at + 1));
     }
 
-    private static FeedSimulator feed() {
+    private static FeedSimulator feed(int rows) {
         return FeedSimulator.builder()
                 .seed(7)
                 .venues(VENUE, "kraken")
                 .symbols(100)
                 .duplicateRate(0.001)
                 .startTime(START)
-                .eventsPerSecond(ROWS_PER_FEED_SECOND)
+                .eventsPerSecond(rows / ROWS_PER_LIVE_ROW / 120.0)
                 .build();
     }
 
@@ -145,9 +148,7 @@ public final class HybridQueryBenchmark {
         Thread producer = new Thread(() -> produce(feed, rate), "producer");
         producer.setDaemon(true);
         SimpleMeterRegistry meters = new SimpleMeterRegistry();
-        try (K2 k2 = k2("warehouse", LIVE_ROWS)
-                        .meterRegistry(meters)
-                        .build();
+        try (K2 k2 = k2("warehouse", liveRows).meterRegistry(meters).build();
                 Peer peer = new Peer()) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, TOPIC).start();
             cold(k2);
@@ -198,7 +199,8 @@ public final class HybridQueryBenchmark {
                     naiveWrong += truth.equals(answer.bars()) ? 0 : answer.rows() == peer.count(last) ? 1 : 0;
                 }
                 if (round % 5 == 0) {
-                    progress("round %d: window %.1f ms, peer %.1f ms", round, window.oursMedian(), window.otherMedian());
+                    progress(
+                            "round %d: window %.1f ms, peer %.1f ms", round, window.oursMedian(), window.otherMedian());
                 }
             }
             double seconds = (System.nanoTime() - began) / 1e9;
@@ -243,7 +245,10 @@ public final class HybridQueryBenchmark {
         long began = System.nanoTime();
         try (K2 k2 = k2(warehouse, rows / files).build()) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, TOPIC).start();
-            while (ingest.progress().values().stream().mapToLong(each -> each.liveEnd()).sum() < rows) {
+            while (ingest.progress().values().stream()
+                            .mapToLong(each -> each.liveEnd())
+                            .sum()
+                    < rows) {
                 Thread.sleep(200);
             }
         }
@@ -257,7 +262,7 @@ public final class HybridQueryBenchmark {
     private double files1000Vs10(int rounds) throws Exception {
         Series window = new Series();
         Series day = new Series();
-        try (K2 k2 = k2("warehouse", LIVE_ROWS).build();
+        try (K2 k2 = k2("warehouse", liveRows).build();
                 SplitTable split = SplitTable.of(directory.resolve("warehouse"), 1_000)) {
             k2.ingest(EventTypes.TRADE, TOPIC).start();
             Question question;
@@ -292,10 +297,7 @@ public final class HybridQueryBenchmark {
         }
         progress(
                 "a thousand files: window %.1f ms, few files %.1f ms; whole day, where each has the symbol, %.1f ms, few %.1f",
-                window.oursMedian(),
-                window.otherMedian(),
-                day.oursMedian(),
-                day.otherMedian());
+                window.oursMedian(), window.otherMedian(), day.oursMedian(), day.otherMedian());
         return window.ratio();
     }
 
@@ -329,12 +331,14 @@ public final class HybridQueryBenchmark {
     }
 
     /** Waits until there are live rows and a commit or two came on top of the load. */
-    private static void settle(Ingest ingest, int rows, int rate) throws InterruptedException {
+    private void settle(Ingest ingest, int rows, int rate) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(3);
-        while (ingest.tally().consumed() < rows + 2L * LIVE_ROWS && System.nanoTime() < deadline) {
+        while (ingest.tally().consumed() < rows + 2L * liveRows && System.nanoTime() < deadline) {
             Thread.sleep(200);
         }
-        progress("settled at %,d committed records, %,d a second asked for", ingest.tally().consumed(), rate);
+        progress(
+                "settled at %,d committed records, %,d a second asked for",
+                ingest.tally().consumed(), rate);
     }
 
     private void cold(K2 k2) throws SQLException {
@@ -424,8 +428,7 @@ public final class HybridQueryBenchmark {
             try (View view = k2.view(Freshness.now(PATIENCE));
                     Statement statement = view.connection().createStatement()) {
                 Question question = question(view);
-                long snapshot =
-                        view.cut().tables().get("trades").snapshotId().orElseThrow();
+                long snapshot = view.cut().tables().get("trades").snapshotId().orElseThrow();
                 String live = view.cut().tables().get("trades").partitions().entrySet().stream()
                         .map(entry -> "(kafka_partition = " + entry.getKey().partition() + " and kafka_offset >= "
                                 + entry.getValue().tableOffset() + ")")
@@ -439,7 +442,8 @@ public final class HybridQueryBenchmark {
                         }
                     }
                 }
-                execute("copy (select * from read_csv('" + raw + "', header = false, columns = {venue: 'VARCHAR', symbol:"
+                execute("copy (select * from read_csv('" + raw
+                        + "', header = false, columns = {venue: 'VARCHAR', symbol:"
                         + " 'VARCHAR', trade_id: 'BIGINT', event_time: 'TIMESTAMPTZ', price: 'DECIMAL(38,12)', quantity:"
                         + " 'DECIMAL(38,10)'}) order by venue, symbol, event_time) to '" + tail
                         + "' (format parquet, compression zstd)");
@@ -472,8 +476,7 @@ public final class HybridQueryBenchmark {
         }
 
         private String relation(Question question) {
-            List<String> files =
-                    question.from().equals(question.wholeDay().from()) ? allFiles : windowFiles;
+            List<String> files = question.from().equals(question.wholeDay().from()) ? allFiles : windowFiles;
             return "(select " + COLUMNS + " from read_parquet("
                     + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]"))
                     + ") union all select " + COLUMNS + " from read_parquet('" + tail + "'))";

@@ -59,11 +59,11 @@ record SplitTable(Catalog catalog, Table table, Set<DataFile> before, Set<DataFi
                                             + field.type().asListType().elementId() + "}"
                                     : field.fieldId()))
                     .collect(Collectors.joining(", "));
-            String names =
-                    table.schema().columns().stream().map(Types.NestedField::name).collect(Collectors.joining(", "));
+            String names = table.schema().columns().stream()
+                    .map(Types.NestedField::name)
+                    .collect(Collectors.joining(", "));
             for (int part = 0; part < count; part++) {
-                Path file = Path.of(local(
-                        table.locationProvider().newDataLocation("split-" + part + ".parquet")));
+                Path file = Path.of(local(table.locationProvider().newDataLocation("split-" + part + ".parquet")));
                 Files.createDirectories(file.getParent());
                 statement.execute("copy (select " + names + " from rows where part = " + part
                         + " order by venue, symbol, event_time) to '" + file
@@ -78,7 +78,8 @@ record SplitTable(Catalog catalog, Table table, Set<DataFile> before, Set<DataFi
         }
         table.newRewrite().rewriteFiles(before, after).commit();
         table.refresh();
-        return new SplitTable(catalog, table, before, after, few, table.currentSnapshot().snapshotId());
+        return new SplitTable(
+                catalog, table, before, after, few, table.currentSnapshot().snapshotId());
     }
 
     private static DataFile file(Table table, Path file, ResultSet row) throws Exception {

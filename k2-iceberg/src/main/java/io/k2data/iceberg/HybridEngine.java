@@ -5,6 +5,7 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.View;
 import io.k2data.api.event.EventType;
+import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionLedger;
@@ -25,6 +26,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -56,6 +58,7 @@ public final class HybridEngine implements AutoCloseable {
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
+    private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
     private final AtomicLong segments = new AtomicLong();
     private final Set<PinnedView> views = ConcurrentHashMap.newKeySet();
     private volatile Function<String, List<PartitionLedger>> ledgers = table -> List.of();
@@ -180,6 +183,9 @@ public final class HybridEngine implements AutoCloseable {
         EventTable reading = EventTable.open(catalog, type, role);
         lock.lock();
         try {
+            if (sources.stream().anyMatch(source -> source.name().equalsIgnoreCase(type.name()))) {
+                throw new IllegalArgumentException("there is a source named '" + type.name() + "' already");
+            }
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
                 throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
@@ -224,6 +230,26 @@ public final class HybridEngine implements AutoCloseable {
      */
     public void ledgers(Function<String, List<PartitionLedger>> source) {
         ledgers = source;
+    }
+
+    /**
+     * Gives views from now on a relation of a source's rows, as they are when the view is opened.
+     *
+     * @param source the source; stays the caller's
+     * @throws IllegalArgumentException if there is a relation of that name
+     */
+    public void add(QuerySource source) {
+        lock.lock();
+        try {
+            if (ReservedRelations.isReserved(source.name())
+                    || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
+                    || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
+                throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");
+            }
+            sources.add(source);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**
@@ -340,8 +366,9 @@ public final class HybridEngine implements AutoCloseable {
         Map<String, IcebergEventStore> shown = new TreeMap<>();
         lock.lock();
         try {
-            stores.stream().filter(store -> isShown(store, tables)).forEach(store -> shown.put(store.type()
-                    .name(), store));
+            stores.stream()
+                    .filter(store -> isShown(store, tables))
+                    .forEach(store -> shown.put(store.type().name(), store));
         } finally {
             lock.unlock();
         }
@@ -381,6 +408,14 @@ public final class HybridEngine implements AutoCloseable {
                     name,
                     new Cut.TableCut(
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
+        }
+        try {
+            for (QuerySource source : sources) {
+                relations.add(source);
+            }
+        } catch (SQLException | RuntimeException e) {
+            relations.close();
+            throw e;
         }
         Cut cut = new Cut(cuts);
         relations.addReserved(cut, ledgers);

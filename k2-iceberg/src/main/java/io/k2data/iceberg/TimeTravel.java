@@ -59,7 +59,8 @@ final class TimeTravel {
         }
         Snapshot oldest = snapshots.get(snapshots.size() - 1);
         return new K2Exception.Stop(
-                table + " has no " + what + " on its main branch: it expired, or was never there; the oldest that is left is"
+                table + " has no " + what
+                        + " on its main branch: it expired, or was never there; the oldest that is left is"
                         + " snapshot " + oldest.snapshotId() + " of "
                         + Instant.ofEpochMilli(oldest.timestampMillis())
                         + " (the table's property history.expire.max-snapshot-age-ms says how long they are kept)",

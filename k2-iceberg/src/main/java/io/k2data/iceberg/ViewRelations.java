@@ -2,6 +2,8 @@ package io.k2data.iceberg;
 
 import io.k2data.api.Cut;
 import io.k2data.api.View;
+import io.k2data.api.query.PinnedRows;
+import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.PartitionLedger;
 import java.nio.file.Path;
@@ -44,6 +46,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     private final List<Relation> relations = new ArrayList<>();
     private final Set<String> names = new TreeSet<>();
     private HybridEngine.@Nullable SqlAction makeGaps;
+    private final List<PinnedRows> pinned = new ArrayList<>();
     private List<LocalFiles> held = List.of();
     private Map<String, View.Files> files = Map.of();
 
@@ -102,6 +105,14 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
             make.run();
             makeGaps = null;
         }
+    }
+
+    /** Gives the view a relation of a source's rows, as they are now. */
+    void add(QuerySource source) throws SQLException {
+        names.add(source.name().toLowerCase(Locale.ROOT));
+        PinnedRows rows = source.pin();
+        pinned.add(rows);
+        SourceTable.create(connection, source, rows);
     }
 
     @Override
@@ -242,5 +253,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     public void close() {
         held.forEach(LocalFiles::close);
         held = List.of();
+        pinned.forEach(PinnedRows::close);
+        pinned.clear();
     }
 }

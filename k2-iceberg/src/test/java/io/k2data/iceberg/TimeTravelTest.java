@@ -38,13 +38,13 @@ class TimeTravelTest {
             }
             fixture.append(P0, 3);
             for (Cut cut : cuts) {
-                long snapshot =
-                        cut.tables().get("trades").snapshotId().orElseThrow();
+                long snapshot = cut.tables().get("trades").snapshotId().orElseThrow();
                 try (View view = fixture.engine.asOf("trades", snapshot)) {
                     assertThat(view.cut()).isEqualTo(cut);
                     assertThat(StoreFixture.positions(view)).isEqualTo(StoreFixture.expected(cut));
                 }
-                Instant time = Instant.ofEpochMilli(table(fixture).snapshot(snapshot).timestampMillis());
+                Instant time =
+                        Instant.ofEpochMilli(table(fixture).snapshot(snapshot).timestampMillis());
                 try (View view = fixture.engine.asOf(Set.of(), time)) {
                     // Two commits may share their millisecond; then the later one counts.
                     assertThat(StoreFixture.positions(view)).containsAll(StoreFixture.expected(cut));
@@ -88,9 +88,7 @@ class TimeTravelTest {
             Snapshot left = table.currentSnapshot();
             for (View view : List.of(
                     fixture.engine.asOf("trades", left.snapshotId()), fixture.engine.asOf(Set.of(), Instant.now()))) {
-                assertThat(StoreFixture.positions(view))
-                        .hasSize(12)
-                        .isEqualTo(StoreFixture.expected(view.cut()));
+                assertThat(StoreFixture.positions(view)).hasSize(12).isEqualTo(StoreFixture.expected(view.cut()));
                 view.close();
             }
             assertThatThrownBy(() -> fixture.engine.asOf("trades", first))
