@@ -85,8 +85,7 @@ class LedgerIT {
                 Ingest ingest = k2.ingest(EventTypes.TRADE, "old").start();
                 send(kafka, START.plusSeconds(9_000), LongStream.of(11, 13, 41));
                 k2.view(Freshness.now(PATIENCE)).close();
-                assertThat(ledger(ingest))
-                        .isEqualTo(new StreamLedger(STREAM, 1, 41, List.of(), 3, 0, 0, 0));
+                assertThat(ledger(ingest)).isEqualTo(new StreamLedger(STREAM, 1, 41, List.of(), 3, 0, 0, 0));
             }
         }
     }
@@ -109,8 +108,7 @@ class LedgerIT {
                     .eventsPerSecond(100)
                     .build();
             for (int killed = 0; killed < KILLS; killed++) {
-                Process writer =
-                        IngestProcess.launch(kafka.bootstrapServers(), "trades", directory, "", 0, WINDOW);
+                Process writer = IngestProcess.launch(kafka.bootstrapServers(), "trades", directory, "", 0, WINDOW);
                 if (random.nextInt(4) > 0) {
                     awaitStarted(writer);
                 }
@@ -131,7 +129,8 @@ class LedgerIT {
                 assertThat(rows(broken)).as(run).isEqualTo(rows(whole));
                 List<StreamLedger> ledger = one.streams();
                 assertThat(ledger).as(run).isEqualTo(other.streams());
-                assertThat(ledger.stream().mapToLong(StreamLedger::missing).sum()).isPositive();
+                assertThat(ledger.stream().mapToLong(StreamLedger::missing).sum())
+                        .isPositive();
                 assertThat(ledger.stream().mapToLong(StreamLedger::duplicates).sum())
                         .isPositive();
                 one.close();
@@ -183,8 +182,8 @@ class LedgerIT {
                         .priced(BigDecimal.ONE, BigDecimal.TEN)
                         .sequence(number)
                         .build();
-                var unused = producer.send(new ProducerRecord<>(
-                        "old", 0, at.toEpochMilli(), null, json.serialize("old", trade)));
+                var unused = producer.send(
+                        new ProducerRecord<>("old", 0, at.toEpochMilli(), null, json.serialize("old", trade)));
             });
         }
     }
