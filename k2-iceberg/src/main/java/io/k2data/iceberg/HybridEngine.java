@@ -8,8 +8,8 @@ import io.k2data.api.event.EventType;
 import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.k2data.pipeline.PartitionLedger;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -252,7 +252,7 @@ public final class HybridEngine implements AutoCloseable {
     public void add(QuerySource source) {
         lock.lock();
         try {
-            if (ReservedRelations.NAMES.contains(source.name().toLowerCase(Locale.ROOT))
+            if (ReservedRelations.isReserved(source.name())
                     || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
                     || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
                 throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");
