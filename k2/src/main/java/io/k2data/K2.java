@@ -114,8 +114,8 @@ public final class K2 implements AutoCloseable {
         this.deduplicators = deduplicators;
         this.settings = settings;
         this.meters = builder.meters;
-        this.clock = builder.clock;
         engine.ledgers(this::ledgers);
+        this.clock = builder.clock;
     }
 
     /**
@@ -407,8 +407,8 @@ public final class K2 implements AutoCloseable {
         }
         Map<LogPartition, PartitionLedger> ledgers = new TreeMap<>();
         // Where a member of a group and the follower beside it both have a partition on its way, the member's counts.
-        running.forEach(pipeline ->
-                pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
+        running.forEach(
+                pipeline -> pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
         return List.copyOf(ledgers.values());
     }
 
@@ -854,8 +854,8 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
-         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A view needs
-         * room for the files of all tables it shows.
+         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A
+         * statement needs room for the files that its conditions leave.
          *
          * @param bytes 64 KiB or more
          * @return this

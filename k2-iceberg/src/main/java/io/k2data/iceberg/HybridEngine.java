@@ -8,8 +8,8 @@ import io.k2data.api.event.EventType;
 import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.k2data.pipeline.PartitionLedger;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Properties;
@@ -187,8 +186,9 @@ public final class HybridEngine implements AutoCloseable {
      */
     public EventStore store(EventType<?> type, Role role) {
         ReservedRelations.requireFree(type);
-        EventTable table = EventTable.open(catalog, type, role);
-        EventTable reading = EventTable.open(catalog, type, role);
+        StorageCounts counts = new StorageCounts();
+        EventTable table = EventTable.open(catalog, type, role, counts);
+        EventTable reading = EventTable.open(catalog, type, role, counts);
         lock.lock();
         try {
             if (sources.stream().anyMatch(source -> source.name().equalsIgnoreCase(type.name()))) {
@@ -197,7 +197,7 @@ public final class HybridEngine implements AutoCloseable {
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
                 throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
-            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading);
+            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading, counts);
             stores.add(store);
             return store;
         } catch (SQLException e) {
@@ -219,12 +219,14 @@ public final class HybridEngine implements AutoCloseable {
     public EventStore storeAside(EventType<?> type) {
         try {
             // Opened as a follower opens it, since there is nothing to repair in a table that has to be made first.
+            StorageCounts counts = new StorageCounts();
             return new IcebergEventStore(
                     this,
                     type,
                     Role.WRITER,
-                    EventTable.open(catalog, type, Role.FOLLOWER),
-                    EventTable.open(catalog, type, Role.FOLLOWER));
+                    EventTable.open(catalog, type, Role.FOLLOWER, counts),
+                    EventTable.open(catalog, type, Role.FOLLOWER, counts),
+                    counts);
         } catch (SQLException e) {
             throw Sql.failed("opening a store of " + type.name(), e);
         }
@@ -249,7 +251,7 @@ public final class HybridEngine implements AutoCloseable {
     public void add(QuerySource source) {
         lock.lock();
         try {
-            if (ReservedRelations.NAMES.contains(source.name().toLowerCase(Locale.ROOT))
+            if (ReservedRelations.isReserved(source.name())
                     || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
                     || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
                 throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");

@@ -14,6 +14,7 @@ import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
+import io.k2data.pipeline.StorageUse;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -62,6 +63,7 @@ final class IcebergEventStore implements EventStore {
     private final Role role;
     private final EventTable table;
     private final EventTable reading;
+    private final StorageCounts counts;
     private final DuckDBConnection writer;
     private final DuckDBConnection sealer;
 
@@ -98,13 +100,20 @@ final class IcebergEventStore implements EventStore {
     private @Nullable Planned planned;
     private long commits;
 
-    IcebergEventStore(HybridEngine engine, EventType<?> type, Role role, EventTable table, EventTable reading)
+    IcebergEventStore(
+            HybridEngine engine,
+            EventType<?> type,
+            Role role,
+            EventTable table,
+            EventTable reading,
+            StorageCounts counts)
             throws SQLException {
         this.engine = engine;
         this.type = type;
         this.role = role;
         this.table = table;
         this.reading = reading;
+        this.counts = counts;
         this.loaded = table.current();
         this.layout = TableLayout.of(type, table.table().schema());
         this.segmentLayout = layout;
@@ -355,10 +364,17 @@ final class IcebergEventStore implements EventStore {
         }
         stored.putAll(table.commit(
                 segment.commitId(), dataFiles, stored, segment.states(), tiers, segment.checkpointFile(table)));
+        dataFiles.forEach(file -> counts.dataFile(file.fileSizeInBytes()));
+        counts.tableBytes(table.bytes());
         drop(segment);
         if (++commits % COMMITS_PER_EXPIRY == 0) {
             table.expireSnapshots();
         }
+    }
+
+    @Override
+    public StorageUse use() {
+        return counts.use();
     }
 
     private void drop(Segment segment) {

@@ -19,8 +19,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.expressions.Expression;
@@ -109,9 +109,9 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
 
     /** Gives the view a relation of a source's rows, as they are now. */
     void add(QuerySource source) throws SQLException {
+        names.add(source.name().toLowerCase(Locale.ROOT));
         PinnedRows rows = source.pin();
         pinned.add(rows);
-        names.add(source.name().toLowerCase(Locale.ROOT));
         SourceTable.create(connection, source, rows);
     }
 

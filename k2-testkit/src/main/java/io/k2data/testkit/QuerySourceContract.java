@@ -145,9 +145,9 @@ public abstract class QuerySourceContract {
             grow();
             try (PinnedRows second = source.pin()) {
                 assertThat(second.ranges().keySet()).containsAll(first.ranges().keySet());
-                first.ranges()
-                        .forEach((partition, range) ->
-                                assertThat(second.ranges().get(partition).to()).isGreaterThanOrEqualTo(range.to()));
+                first.ranges().forEach((partition, range) -> assertThat(second.ranges())
+                        .hasEntrySatisfying(
+                                partition, later -> assertThat(later.to()).isGreaterThanOrEqualTo(range.to())));
                 assertThat(second.ranges().isEmpty()).isEqualTo(first.ranges().isEmpty());
             }
         }
