@@ -27,7 +27,7 @@ import java.util.List;
  * @param checkpointInterval the shortest time between two checkpoints of one partition's state, 100 ms to 24 h. Whoever
  *     takes the partition over reads the rows committed since from the table; the default of one minute makes that seconds
  * @param checkpointBytes how large a checkpoint of one tracker or deduplicator may be, 0 to 1 GiB; 0 keeps none. Cutting
- *     one takes the ingest thread some 5 ms a MiB. What is larger is rebuilt from the table. The default of 16 MiB takes
+ *     one holds the ingest thread up for milliseconds a MiB. What is larger is rebuilt from the table. The default of 16 MiB takes
  *     half a million ids
  */
 public record PipelineSettings(
