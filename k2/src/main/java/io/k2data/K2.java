@@ -407,8 +407,8 @@ public final class K2 implements AutoCloseable {
         }
         Map<LogPartition, PartitionLedger> ledgers = new TreeMap<>();
         // Where a member of a group and the follower beside it both have a partition on its way, the member's counts.
-        running.forEach(pipeline ->
-                pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
+        running.forEach(
+                pipeline -> pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
         return List.copyOf(ledgers.values());
     }
 

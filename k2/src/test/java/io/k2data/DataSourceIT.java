@@ -72,7 +72,8 @@ class DataSourceIT {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int READERS = 16;
     private static final Duration FIRE = Duration.ofSeconds(Boolean.getBoolean("k2.full") ? 120 : 6);
-    private static final String SLOW = "select count(*) from range(1000000000) a(i), range(1000000) b(j) where (i * j) % 7 = 3";
+    private static final String SLOW =
+            "select count(*) from range(1000000000) a(i), range(1000000) b(j) where (i * j) % 7 = 3";
     private static EmbeddedKafka kafka;
 
     @TempDir
@@ -121,7 +122,8 @@ class DataSourceIT {
             k2.ingest(EventTypes.TRADE, topic).start();
             DataSource source = k2.dataSource(Freshness.now(PATIENCE));
             try (Connection connection = source.getConnection();
-                    PreparedStatement count = connection.prepareStatement("select count(*) from trades where price > ?")) {
+                    PreparedStatement count =
+                            connection.prepareStatement("select count(*) from trades where price > ?")) {
                 count.setInt(1, 0);
                 assertThat(number(count)).isEqualTo(feed.truth().trades());
                 send(feed, 500);
@@ -154,7 +156,8 @@ class DataSourceIT {
                 assertThatThrownBy(connection::commit).hasMessageContaining("auto-commit");
                 assertThatThrownBy(() -> connection.createStatement().executeQuery("select no_column from trades"))
                         .hasMessageContaining("no_column");
-                assertThat(number(count)).as("a statement outlives its failures, and others'")
+                assertThat(number(count))
+                        .as("a statement outlives its failures, and others'")
                         .isEqualTo(feed.truth().trades());
                 count.setMaxRows(1);
                 assertThat(count.getMetaData().getColumnCount()).isEqualTo(1);
@@ -203,7 +206,10 @@ class DataSourceIT {
                         columns.add(row.getString("COLUMN_NAME"));
                     }
                 }
-                assertThat(columns).startsWith("venue", "symbol").endsWith("kafka_time").hasSize(18);
+                assertThat(columns)
+                        .startsWith("venue", "symbol")
+                        .endsWith("kafka_time")
+                        .hasSize(18);
                 assertThat(connection.isValid(1)).isTrue();
                 assertThat(connection.isReadOnly()).isTrue();
                 connection.setReadOnly(false);
@@ -263,27 +269,35 @@ class DataSourceIT {
                                 .one());
                 assertThat(bound).isEqualByComparingTo(quantity);
                 List<Long> twice = jdbi.inTransaction(handle -> {
-                    long first = handle.select("select count(*) from trades").mapTo(Long.class).one();
+                    long first = handle.select("select count(*) from trades")
+                            .mapTo(Long.class)
+                            .one();
                     send(feed, 100);
                     return List.of(
-                            first, handle.select("select count(*) from trades").mapTo(Long.class).one());
+                            first,
+                            handle.select("select count(*) from trades")
+                                    .mapTo(Long.class)
+                                    .one());
                 });
                 assertThat(twice).containsExactly(trades, trades);
                 trades = feed.truth().trades();
                 quantity = feed.truth().quantity();
 
                 var jooq = DSL.using(pool, SQLDialect.DUCKDB);
-                var bySymbol = jooq.select(field("symbol", String.class), count(), sum(field("quantity", BigDecimal.class)))
+                var bySymbol = jooq.select(
+                                field("symbol", String.class), count(), sum(field("quantity", BigDecimal.class)))
                         .from(table("trades"))
                         .where(field("price", BigDecimal.class).gt(BigDecimal.ZERO))
                         .groupBy(field("symbol"))
                         .orderBy(count().desc())
                         .fetch();
-                assertThat(bySymbol.stream().mapToLong(row -> row.value2()).sum()).isEqualTo(trades);
+                assertThat(bySymbol.stream().mapToLong(row -> row.value2()).sum())
+                        .isEqualTo(trades);
                 assertThat(bySymbol.stream().map(row -> row.value3()).reduce(BigDecimal.ZERO, BigDecimal::add))
                         .isEqualByComparingTo(quantity);
-                assertThat(jooq.meta().getTables("trades")).singleElement().satisfies(found -> assertThat(found.fields())
-                        .hasSize(18));
+                assertThat(jooq.meta().getTables("trades"))
+                        .singleElement()
+                        .satisfies(found -> assertThat(found.fields()).hasSize(18));
                 jooq.transaction(nested -> assertThat(nested.dsl().fetchCount(table("trades")))
                         .isEqualTo((int) feed.truth().trades()));
 
@@ -448,15 +462,21 @@ class DataSourceIT {
                 assertThat(number(statement, "select sum(missing) from gaps where state = 'open'"))
                         .isEqualTo(feed.truth().missing())
                         .isPositive();
-                assertThat(number(statement, "select count(*) from gaps join cuts using (table_name, kafka_partition)"
-                                + " where as_of_offset >= live_end"))
+                assertThat(number(
+                                statement,
+                                "select count(*) from gaps join cuts using (table_name, kafka_partition)"
+                                        + " where as_of_offset >= live_end"))
                         .isEqualTo(feed.truth().gaps());
                 List<Gap> gaps = Market.over(view).gaps();
-                assertThat(gaps.stream().mapToLong(gap -> gap.missing().length()).sum())
+                assertThat(gaps.stream()
+                                .mapToLong(gap -> gap.missing().length())
+                                .sum())
                         .isEqualTo(feed.truth().missing());
                 StreamKey stream = gaps.get(0).stream();
                 assertThat(Market.over(view).gaps(stream))
-                        .isEqualTo(gaps.stream().filter(gap -> gap.stream().equals(stream)).toList());
+                        .isEqualTo(gaps.stream()
+                                .filter(gap -> gap.stream().equals(stream))
+                                .toList());
             }
             try (View view = k2.view(Freshness.now(PATIENCE));
                     Statement statement = view.connection().createStatement()) {
@@ -498,7 +518,9 @@ class DataSourceIT {
                 Map<StreamKey, List<Trade>> truth = new HashMap<>();
                 for (LastPrice last : market.lastPrices(Instant.EPOCH)) {
                     List<Trade> trades = new ArrayList<>(market.recentTrades(last.stream(), Instant.EPOCH, 100_000));
-                    assertThat(trades).isSortedAccordingTo(Comparator.comparing(Trade::eventTime).reversed());
+                    assertThat(trades)
+                            .isSortedAccordingTo(
+                                    Comparator.comparing(Trade::eventTime).reversed());
                     assertThat(last.price()).isEqualTo(trades.get(0).price());
                     assertThat(market.lastPrice(last.stream(), Instant.EPOCH)).contains(last);
                     java.util.Collections.reverse(trades);
@@ -536,7 +558,8 @@ class DataSourceIT {
                     assertThat(vwap.trades()).isEqualTo(within.size());
                 }
                 StreamKey nobody = new StreamKey("nowhere", "NOTHING");
-                assertThat(market.bars(nobody, Instant.EPOCH, Instant.now(), Duration.ofMinutes(1))).isEmpty();
+                assertThat(market.bars(nobody, Instant.EPOCH, Instant.now(), Duration.ofMinutes(1)))
+                        .isEmpty();
                 assertThat(market.vwap(nobody, Instant.EPOCH, Instant.now())).isEmpty();
                 assertThat(market.lastPrice(nobody, Instant.EPOCH)).isEmpty();
                 assertThatThrownBy(() -> market.bars(nobody, Instant.EPOCH, Instant.now(), Duration.ofNanos(500)))
@@ -551,7 +574,8 @@ class DataSourceIT {
         long micros = width.toNanos() / 1_000;
         for (Trade trade : trades) {
             long time = java.time.temporal.ChronoUnit.MICROS.between(Instant.EPOCH, trade.eventTime());
-            spans.computeIfAbsent(Math.floorDiv(time, micros), span -> new ArrayList<>()).add(trade);
+            spans.computeIfAbsent(Math.floorDiv(time, micros), span -> new ArrayList<>())
+                    .add(trade);
         }
         List<Bar> bars = new ArrayList<>();
         spans.forEach((span, within) -> {

@@ -20,7 +20,8 @@ final class Refusals {
     /** Stands for a call that a proxy hands on to DuckDB's object. */
     @FunctionalInterface
     interface Call {
-        @Nullable Object run() throws Throwable;
+        @Nullable
+        Object run() throws Throwable;
     }
 
     static <T> T proxy(Class<T> type, java.lang.reflect.InvocationHandler handler) {
@@ -28,8 +29,7 @@ final class Refusals {
     }
 
     /** Answers what every proxy answers alike; null if it is something else. */
-    static @Nullable Call common(
-            Object proxy, String what, Method method, @Nullable Object @Nullable [] arguments) {
+    static @Nullable Call common(Object proxy, String what, Method method, @Nullable Object @Nullable [] arguments) {
         Object first = arguments == null || arguments.length == 0 ? null : arguments[0];
         return switch (method.getName()) {
             case "equals" -> () -> proxy == first;

@@ -207,7 +207,8 @@ final class Session implements InvocationHandler {
                 }
                 yield null;
             }
-            // Nothing is written, so there is nothing to go back to: frameworks that nest transactions may have their way.
+            // Nothing is written, so there is nothing to go back to: frameworks that nest transactions may have their
+            // way.
             case "setSavepoint" -> new Mark(arguments.length == 0 ? null : (String) arguments[0]);
             case "releaseSavepoint" -> null;
             // A hint, says JDBC. Pools and frameworks set it back to what they think is usual.
@@ -289,10 +290,12 @@ final class Session implements InvocationHandler {
     /** Something done on a view. */
     @FunctionalInterface
     interface OnView {
-        @Nullable Object run(View view) throws Throwable;
+        @Nullable
+        Object run(View view) throws Throwable;
     }
 
-    @Nullable Object leased(OnView action) throws Throwable {
+    @Nullable
+    Object leased(OnView action) throws Throwable {
         Lease lease = lease();
         try {
             return action.run(lease.view());
@@ -344,13 +347,12 @@ final class Session implements InvocationHandler {
             if (ABOUT_CONNECTIONS.contains(name)) {
                 return switch (name) {
                     case "supportsTransactions", "supportsSavepoints" -> true;
-                    case "supportsTransactionIsolationLevel" -> !Integer.valueOf(Connection.TRANSACTION_NONE)
-                            .equals(first);
-                    case "supportsResultSetHoldability" -> Integer.valueOf(ResultSet.CLOSE_CURSORS_AT_COMMIT)
-                            .equals(first);
-                    case "supportsResultSetType", "supportsResultSetConcurrency" -> Integer.valueOf(
-                                    ResultSet.TYPE_FORWARD_ONLY)
-                            .equals(first);
+                    case "supportsTransactionIsolationLevel" ->
+                        !Integer.valueOf(Connection.TRANSACTION_NONE).equals(first);
+                    case "supportsResultSetHoldability" ->
+                        Integer.valueOf(ResultSet.CLOSE_CURSORS_AT_COMMIT).equals(first);
+                    case "supportsResultSetType", "supportsResultSetConcurrency" ->
+                        Integer.valueOf(ResultSet.TYPE_FORWARD_ONLY).equals(first);
                     default -> false;
                 };
             }

@@ -80,14 +80,15 @@ final class SessionStatement implements InvocationHandler {
         return switch (name) {
             case "executeQuery" -> run(text(arguments));
             case "execute" -> {
-                if (arguments.length > 1 && !Integer.valueOf(Statement.NO_GENERATED_KEYS).equals(arguments[1])) {
+                if (arguments.length > 1
+                        && !Integer.valueOf(Statement.NO_GENERATED_KEYS).equals(arguments[1])) {
                     throw Refusals.write("a statement that returns generated keys");
                 }
                 ResultSet rows = run(text(arguments));
                 yield rows != null;
             }
-            case "executeUpdate", "executeLargeUpdate", "addBatch", "executeBatch", "executeLargeBatch" -> throw Refusals
-                    .write(name);
+            case "executeUpdate", "executeLargeUpdate", "addBatch", "executeBatch", "executeLargeBatch" ->
+                throw Refusals.write(name);
             case "getGeneratedKeys" -> throw Refusals.write("asking for generated keys");
             case "clearBatch", "clearWarnings", "getWarnings", "setEscapeProcessing" -> null;
             case "clearParameters" -> {
@@ -147,8 +148,8 @@ final class SessionStatement implements InvocationHandler {
                 closeOnCompletion = true;
                 yield null;
             }
-            case "enquoteLiteral", "enquoteIdentifier", "enquoteNCharLiteral", "isSimpleIdentifier" -> InvocationHandler
-                    .invokeDefault(self, method, given);
+            case "enquoteLiteral", "enquoteIdentifier", "enquoteNCharLiteral", "isSimpleIdentifier" ->
+                InvocationHandler.invokeDefault(self, method, given);
             default -> throw Refusals.unsupported(name, "SQL here reads the relations of a view");
         };
     }
@@ -176,7 +177,9 @@ final class SessionStatement implements InvocationHandler {
             return (String) Refusals.nonNull(arguments[0]);
         }
         throw new SQLException(
-                own == null ? "this statement was not prepared" : "this statement was prepared, and takes no other text",
+                own == null
+                        ? "this statement was not prepared"
+                        : "this statement was prepared, and takes no other text",
                 "07003");
     }
 
@@ -262,7 +265,8 @@ final class SessionStatement implements InvocationHandler {
     /** What there is to know of a prepared statement. */
     @FunctionalInterface
     private interface Description {
-        @Nullable Object of(PreparedStatement statement) throws SQLException;
+        @Nullable
+        Object of(PreparedStatement statement) throws SQLException;
     }
 
     private synchronized @Nullable ResultSet rows() {

@@ -53,7 +53,8 @@ public final class ViewDataSource implements DataSource {
     /** Refused: there are no users. */
     @Override
     public Connection getConnection(String username, String password) throws SQLException {
-        throw new SQLFeatureNotSupportedException("there are no users and passwords here; use getConnection()", "28000");
+        throw new SQLFeatureNotSupportedException(
+                "there are no users and passwords here; use getConnection()", "28000");
     }
 
     @Override

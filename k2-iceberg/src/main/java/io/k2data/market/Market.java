@@ -87,7 +87,8 @@ public final class Market {
         }
         return ask(
                 "select trade_id, trade_ref, event_time, price, quantity, side, source_sequence, message_id, asset_class,"
-                        + " currency, conditions, vendor_data from " + relation + OF_STREAM + " order by " + NEWEST_FIRST
+                        + " currency, conditions, vendor_data from " + relation + OF_STREAM + " order by "
+                        + NEWEST_FIRST
                         + " limit " + atMost,
                 row -> new Trade(
                         stream.venue(),
@@ -123,10 +124,12 @@ public final class Market {
      */
     public List<Bar> bars(StreamKey stream, Instant from, Instant to, Duration width) throws SQLException {
         long micros = micros(width);
-        String start = "(epoch_us(event_time) - ((epoch_us(event_time) % " + micros + ") + " + micros + ") % " + micros + ")";
+        String start =
+                "(epoch_us(event_time) - ((epoch_us(event_time) % " + micros + ") + " + micros + ") % " + micros + ")";
         return ask(
                 "select " + start + " as start, first(price order by " + IN_LOG_ORDER + "), max(price), min(price),"
-                        + " last(price order by " + IN_LOG_ORDER + "), sum(quantity), count(*) from " + relation + OF_STREAM
+                        + " last(price order by " + IN_LOG_ORDER + "), sum(quantity), count(*) from " + relation
+                        + OF_STREAM
                         + " and event_time < ? group by start order by start",
                 row -> new Bar(
                         stream,
@@ -146,7 +149,8 @@ public final class Market {
     private static long micros(Duration width) {
         long micros = width.toNanos() / 1_000;
         if (width.isNegative() || micros < 1 || width.toNanos() % 1_000 != 0) {
-            throw new IllegalArgumentException("width must be a microsecond or more, in whole microseconds, got " + width);
+            throw new IllegalArgumentException(
+                    "width must be a microsecond or more, in whole microseconds, got " + width);
         }
         return micros;
     }
@@ -166,7 +170,8 @@ public final class Market {
         BigDecimal volume = BigDecimal.ZERO;
         long trades = 0;
         for (PriceLevel level : ask(
-                "select price, sum(quantity), count(*) from " + relation + OF_STREAM + " and event_time < ? group by price",
+                "select price, sum(quantity), count(*) from " + relation + OF_STREAM
+                        + " and event_time < ? group by price",
                 row -> new PriceLevel(row.getBigDecimal(1), row.getBigDecimal(2), row.getLong(3)),
                 stream.venue(),
                 stream.symbol(),
@@ -179,7 +184,8 @@ public final class Market {
         if (volume.signum() == 0) {
             return Optional.empty();
         }
-        BigDecimal price = turnover.divide(volume, MathContext.DECIMAL128).setScale(VWAP_DECIMALS, RoundingMode.HALF_EVEN);
+        BigDecimal price =
+                turnover.divide(volume, MathContext.DECIMAL128).setScale(VWAP_DECIMALS, RoundingMode.HALF_EVEN);
         return Optional.of(new Vwap(stream, price, volume, trades));
     }
 
@@ -214,7 +220,8 @@ public final class Market {
      */
     public List<LastPrice> lastPrices(Instant since) throws SQLException {
         return ask(
-                "select venue, symbol, max(event_time), last(price order by " + IN_LOG_ORDER + "), last(quantity order by "
+                "select venue, symbol, max(event_time), last(price order by " + IN_LOG_ORDER
+                        + "), last(quantity order by "
                         + IN_LOG_ORDER + ") from " + relation
                         + " where event_time >= ? group by venue, symbol order by venue, symbol",
                 row -> new LastPrice(
@@ -302,6 +309,8 @@ public final class Market {
     private static @Nullable List<String> texts(@Nullable Array array) throws SQLException {
         return array == null
                 ? null
-                : Arrays.stream((Object[]) array.getArray()).map(String::valueOf).toList();
+                : Arrays.stream((Object[]) array.getArray())
+                        .map(String::valueOf)
+                        .toList();
     }
 }

@@ -49,10 +49,14 @@ class HostileSqlTest {
         return List.of(
                 // Writes, in whatever dress.
                 refused("insert into trades select * from trades", "only reads"),
-                refused("with x as (insert into k2_live.trades_1 select * from trades returning *) select * from x", "INSERT"),
+                refused(
+                        "with x as (insert into k2_live.trades_1 select * from trades returning *) select * from x",
+                        "INSERT"),
                 refused("with x as (delete from k2_live.trades_1 returning *) select * from x", "DELETE"),
                 refused("with x as (update k2_live.trades_1 set venue = 'x' returning *) select * from x", "UPDATE"),
-                refused("select * from (with x as (insert into k2_live.trades_1 select * from trades returning 1) from x)", "INSERT"),
+                refused(
+                        "select * from (with x as (insert into k2_live.trades_1 select * from trades returning 1) from x)",
+                        "INSERT"),
                 refused("create table x as select 1", "only reads"),
                 refused("create temp view trades as select 1", "only reads"),
                 refused("create macro abs(a) as 1", "only reads"),
@@ -89,10 +93,14 @@ class HostileSqlTest {
                 refused("select * from \"" + file + "\"", "out of reach"),
                 refused("describe '" + file + "'", "out of reach"),
                 refused("summarize \"" + file + "\"", "out of reach"),
-                refused("select * from (with \"" + file + "\" as (select 1) select 1), \"" + file + "\"", "out of reach"),
+                refused(
+                        "select * from (with \"" + file + "\" as (select 1) select 1), \"" + file + "\"",
+                        "out of reach"),
                 refused("select (select canary from '" + file + "')", "out of reach"),
                 refused("select 1 where exists (from '" + file + "')", "out of reach"),
-                refused("select * from trades t join lateral (select * from read_parquet('" + file + "')) on true", "out of reach"),
+                refused(
+                        "select * from trades t join lateral (select * from read_parquet('" + file + "')) on true",
+                        "out of reach"),
                 refused("select * from read_parquet('" + file + "')", "out of reach"),
                 refused("select * from READ_Parquet('" + file + "')", "out of reach"),
                 refused("select * from \"read_parquet\"('" + file + "')", "out of reach"),
@@ -182,7 +190,11 @@ class HostileSqlTest {
     private static String withs(int number) {
         StringBuilder sql = new StringBuilder("with c0 as (select 1 as a)");
         for (int i = 1; i < number; i++) {
-            sql.append(", c").append(i).append(" as (select * from c").append(i - 1).append(')');
+            sql.append(", c")
+                    .append(i)
+                    .append(" as (select * from c")
+                    .append(i - 1)
+                    .append(')');
         }
         return sql + " select * from c" + (number - 1);
     }
@@ -227,7 +239,8 @@ class HostileSqlTest {
                             .as(said)
                             .isInstanceOf(SQLException.class)
                             .hasMessageContaining(each[1]);
-                    assertThatThrownBy(() -> connection.prepareStatement(each[0]).executeQuery())
+                    assertThatThrownBy(
+                                    () -> connection.prepareStatement(each[0]).executeQuery())
                             .as(said)
                             .isInstanceOf(SQLException.class);
                 }
@@ -299,8 +312,9 @@ class HostileSqlTest {
                 case 0 -> words.remove(at);
                 case 1 -> words.add(at, words.get(random.nextInt(words.size())));
                 case 2 -> words.set(at, others[from]);
-                case 3 -> words.addAll(
-                        at, List.of(others).subList(from, Math.min(others.length, from + 1 + random.nextInt(8))));
+                case 3 ->
+                    words.addAll(
+                            at, List.of(others).subList(from, Math.min(others.length, from + 1 + random.nextInt(8))));
                 case 4 -> words.set(at, "(" + pieces.get(random.nextInt(pieces.size())) + ")");
                 default -> words.add(at, String.valueOf((char) random.nextInt(0x300)));
             }

@@ -250,7 +250,9 @@ class IcebergEventStoreTest {
                 assertThat(StoreFixture.positions(view)).hasSize(10);
                 assertThatThrownBy(() -> statement.executeQuery("select * from read_text('/etc/hostname')"))
                         .hasMessageContaining("out of reach");
-                assertThat(StoreFixture.positions(view)).as("what is refused does not end the cut").hasSize(10);
+                assertThat(StoreFixture.positions(view))
+                        .as("what is refused does not end the cut")
+                        .hasSize(10);
                 assertThatThrownBy(() -> statement.executeQuery("select no_column from trades"))
                         .hasMessageContaining("no_column");
                 assertThatThrownBy(() -> statement.executeQuery("select 1")).hasMessageContaining("open a new view");
