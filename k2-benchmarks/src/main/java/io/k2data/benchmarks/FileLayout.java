@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How should a day's files be laid out? The same trades of 200 symbols, in ten commits, as files that are sorted by symbol or by
@@ -77,7 +78,7 @@ public final class FileLayout {
             }
             double[][][] times = new double[LAYOUTS.size()][3][trials];
             for (int trial = -3; trial < trials; trial++) {
-                String[] answers = new String[3];
+                @Nullable String[] answers = new String[3];
                 for (int layout = 0; layout < LAYOUTS.size(); layout++) {
                     for (int question = 0; question < 3; question++) {
                         String sql = question(question, chosen(LAYOUTS.get(layout), files.get(layout), question));
@@ -86,7 +87,8 @@ public final class FileLayout {
                         if (trial >= 0) {
                             times[layout][question][trial] = (System.nanoTime() - began) / 1e6;
                         }
-                        if (answers[question] != null && !answers[question].equals(answer)) {
+                        String other = answers[question];
+                        if (other != null && !other.equals(answer)) {
                             throw new IllegalStateException("another answer of " + LAYOUTS.get(layout));
                         }
                         answers[question] = answer;
