@@ -61,7 +61,8 @@ public final class FileLayout {
             statement.execute("select setseed(0.5)");
             statement.execute("create table trades as select 'binance' as venue, 'S' || lpad((" + SYMBOLS
                     + " * pow(random(), 3))::int::varchar, 3, '0') as symbol, i as trade_id,"
-                    + " timestamptz '2026-01-05 00:00:00+00' + to_microseconds((i * 86400e6 / " + rows + ")::bigint) as event_time,"
+                    + " timestamptz '2026-01-05 00:00:00+00' + to_microseconds((i * 86400e6 / " + rows
+                    + ")::bigint) as event_time,"
                     + " (100 + random())::decimal(38,12) as price, random()::decimal(38,10) as quantity, 'BUY' as side,"
                     + " i as source_sequence, i % 8 as kafka_partition, i // 8 as kafka_offset from range(" + rows
                     + ") t(i)");
@@ -150,7 +151,8 @@ public final class FileLayout {
     private static int bucketOfOne() {
         try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
                 Statement statement = duck.createStatement()) {
-            return Integer.parseInt(answer(statement, "select hash('S005') % " + BUCKETS).strip());
+            return Integer.parseInt(
+                    answer(statement, "select hash('S005') % " + BUCKETS).strip());
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
@@ -159,10 +161,10 @@ public final class FileLayout {
     private static final int BUCKET_OF_S005 = bucketOfOne();
 
     private static String question(int question, List<String> files) {
-        String relation =
-                "read_parquet(" + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]"))
-                        + ")";
-        String bars = "arg_min(price, trade_id), max(price), min(price), arg_max(price, trade_id), sum(quantity), count(*)";
+        String relation = "read_parquet("
+                + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]")) + ")";
+        String bars =
+                "arg_min(price, trade_id), max(price), min(price), arg_max(price, trade_id), sum(quantity), count(*)";
         return switch (question) {
             case 0 ->
                 "select date_trunc('minute', event_time), " + bars + " from " + relation

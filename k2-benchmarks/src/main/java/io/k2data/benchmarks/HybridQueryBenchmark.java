@@ -6,7 +6,6 @@ import io.k2data.api.Cut;
 import io.k2data.api.Freshness;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
-import io.k2data.api.event.Trade;
 import io.k2data.iceberg.Warehouses;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;

@@ -123,7 +123,9 @@ final class HistoryFiles {
         for (DataFile file : files) {
             boolean may = metrics == null
                     || (partitions
-                                    .computeIfAbsent(file.specId(), id -> partition(Objects.requireNonNull(specs.get(id)), condition))
+                                    .computeIfAbsent(
+                                            file.specId(),
+                                            id -> partition(Objects.requireNonNull(specs.get(id)), condition))
                                     .eval(file.partition())
                             && metrics.eval(file));
             if (may) {
