@@ -2,10 +2,12 @@
 module io.k2data.core {
     requires transitive io.k2data.api;
     requires transitive micrometer.core;
+    requires com.fasterxml.jackson.core;
     requires java.management;
     requires org.slf4j;
     requires static transitive org.jspecify;
 
+    exports io.k2data.cost;
     exports io.k2data.dedup;
     exports io.k2data.degradation;
     exports io.k2data.pipeline;

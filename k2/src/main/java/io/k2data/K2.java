@@ -114,8 +114,8 @@ public final class K2 implements AutoCloseable {
         this.deduplicators = deduplicators;
         this.settings = settings;
         this.meters = builder.meters;
-        this.clock = builder.clock;
         engine.ledgers(this::ledgers);
+        this.clock = builder.clock;
     }
 
     /**

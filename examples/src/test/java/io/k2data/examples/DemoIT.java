@@ -13,6 +13,7 @@ class DemoIT {
                 .contains("==== INGESTION: ")
                 .contains("==== DEGRADATION: ")
                 .contains("==== QUERY: ")
+                .contains("==== COST: ")
                 .contains("fresh:     there 200 of 200 times")
                 .contains("all checks hold")
                 .doesNotContain("WRONG");
@@ -22,7 +23,7 @@ class DemoIT {
     void itListsTheSectionsThereAreAndRefusesOthers() throws Exception {
         ExampleRun help = ExampleRun.of(Demo.class, "--help");
         assertThat(help.exitCode()).isZero();
-        assertThat(help.output()).contains("ingestion ", "degradation ", "query ", "--no-pause");
+        assertThat(help.output()).contains("ingestion ", "degradation ", "query ", "cost ", "--no-pause");
         ExampleRun unknown = ExampleRun.of(Demo.class, "--section", "query,nonsense");
         assertThat(unknown.exitCode()).isEqualTo(2);
         assertThat(unknown.errors()).contains("there is no section 'nonsense'").contains("usage:");

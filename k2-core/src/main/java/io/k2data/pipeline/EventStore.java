@@ -144,6 +144,15 @@ public interface EventStore extends StoredRows, AutoCloseable {
     long liveBytesLimit();
 
     /**
+     * Returns what was asked of the storage that the table lives in. Any thread.
+     *
+     * @return the counts since the store was opened; none where nobody counts
+     */
+    default StorageUse use() {
+        return StorageUse.NONE;
+    }
+
+    /**
      * Closes the open generation and opens the next.
      *
      * @param states the state of every partition that moved since the last seal, as it stands after the generation

@@ -138,6 +138,7 @@ public final class IngestPipeline implements AutoCloseable {
     private final Counter deferredHoles;
     private final Map<String, Counter> backfilled = new HashMap<>();
     private final Counter enrichmentFailures;
+    private final Counter consumedBytes;
     /** Null where nothing is done under load. */
     private final @Nullable LoadControl load;
 
@@ -290,7 +291,13 @@ public final class IngestPipeline implements AutoCloseable {
                 .description("rows stored as they came, since the enrichment failed on them")
                 .tags(tags)
                 .register(meters));
+        this.consumedBytes = registered(Counter.builder("k2.consumed.bytes")
+                .description("keys and values of the records of sealed generations, as they are after decompression")
+                .baseUnit("bytes")
+                .tags(tags)
+                .register(meters));
         registerMeters();
+        registerStorageMeters();
     }
 
     private Counter counter(String outcome) {
@@ -376,6 +383,36 @@ public final class IngestPipeline implements AutoCloseable {
                 .description("1 while reading and committing")
                 .tags(tags)
                 .register(meters));
+    }
+
+    /** The quantities that a storage provider bills. */
+    private void registerStorageMeters() {
+        Map<String, ToDoubleFunction<StorageUse>> operations =
+                Map.of("put", StorageUse::puts, "get", StorageUse::gets, "delete", StorageUse::deletes);
+        operations.forEach((operation, value) -> registered(
+                FunctionCounter.builder("k2.storage.requests", store, used -> value.applyAsDouble(used.use()))
+                        .description("files of the table written, opened to be read, and deleted by this process")
+                        .tags(tags)
+                        .tag("operation", operation)
+                        .register(meters)));
+        registered(FunctionCounter.builder(
+                        "k2.storage.files", store, used -> used.use().dataFiles())
+                .description("data files committed by this process")
+                .tags(tags)
+                .register(meters));
+        registered(FunctionCounter.builder(
+                        "k2.storage.written.bytes", store, used -> used.use().writtenBytes())
+                .description("size of the data files committed by this process")
+                .baseUnit("bytes")
+                .tags(tags)
+                .register(meters));
+        if (!isFollower()) {
+            registered(Gauge.builder("k2.table.bytes", store, used -> used.use().tableBytes())
+                    .description("size of all data files of the table, as of this process's last commit")
+                    .baseUnit("bytes")
+                    .tags(tags)
+                    .register(meters));
+        }
     }
 
     private double oldestDeferredSeconds() {
@@ -1905,6 +1942,7 @@ public final class IngestPipeline implements AutoCloseable {
                 }
             }
             EventStore.Generation generation = store.seal(states, kept);
+            consumedBytes.increment(generationBytes);
             if (!isFollower()) {
                 lock.lock();
                 try {

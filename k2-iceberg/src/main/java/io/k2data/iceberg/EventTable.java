@@ -31,6 +31,7 @@ import org.apache.iceberg.BaseTable;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.HasTableOperations;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotSummary;
 import org.apache.iceberg.StatisticsFile;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
@@ -88,7 +89,7 @@ final class EventTable {
      * Opens the table. A writer makes it if it is not there, and gives it the columns that it lacks; a follower waits for a
      * writer to do so.
      */
-    static EventTable open(Catalog catalog, EventType<?> type, Role role) {
+    static EventTable open(Catalog catalog, EventType<?> type, Role role, StorageCounts counts) {
         TableIdentifier identifier = TableIdentifier.of(NAMESPACE, type.name());
         TableLayout layout = TableLayout.of(type);
         try {
@@ -100,7 +101,7 @@ final class EventTable {
                 throw new UnreadableTableException(
                         "the catalog gives no table operations for " + identifier + "; K2 needs them to commit", null);
             }
-            VerifyingTableOperations operations = new VerifyingTableOperations(holder.operations());
+            VerifyingTableOperations operations = new VerifyingTableOperations(holder.operations(), counts);
             Table table = new BaseTable(operations, identifier.toString());
             // Before it is touched: a table that is refused stays as it is.
             layout.check(identifier.toString(), operations.current());
@@ -316,6 +317,18 @@ final class EventTable {
                             + ", " + ahead / 1000 + " s ahead of this machine's clock: Iceberg takes no other until the"
                             + " clock is within a minute of it; set the clocks of all writers right",
                     null);
+        }
+    }
+
+    /** The size of all data files, as the snapshot that was read last says; 0 where it does not. */
+    long bytes() {
+        Snapshot current = operations.current().currentSnapshot();
+        String total = current == null ? null : current.summary().get(SnapshotSummary.TOTAL_FILE_SIZE_PROP);
+        try {
+            return total == null ? 0 : Long.parseLong(total);
+        } catch (NumberFormatException e) {
+            // Another tool wrote it; it is only shown.
+            return 0;
         }
     }
 

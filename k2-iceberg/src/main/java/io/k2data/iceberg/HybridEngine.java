@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Properties;
@@ -46,6 +45,12 @@ import org.jspecify.annotations.Nullable;
 public final class HybridEngine implements AutoCloseable {
     private static final int RESOLVE_ATTEMPTS = 40;
     private static final long RESOLVE_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+    /**
+     * What DuckDB takes of the machine, queries and sealing together. On two processors a second thread made sealing cost
+     * half as much again, and no faster while records came.
+     */
+    private static final int THREADS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
 
     private final Catalog catalog;
     private final List<Path> readable;
@@ -116,6 +121,7 @@ public final class HybridEngine implements AutoCloseable {
             settings.setProperty("autoload_known_extensions", "false");
             // K2's own SQL is flat; what SelectGuard lets through is no deeper.
             settings.setProperty("max_expression_depth", "250");
+            settings.setProperty("threads", Integer.toString(THREADS));
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -180,8 +186,9 @@ public final class HybridEngine implements AutoCloseable {
      */
     public EventStore store(EventType<?> type, Role role) {
         ReservedRelations.requireFree(type);
-        EventTable table = EventTable.open(catalog, type, role);
-        EventTable reading = EventTable.open(catalog, type, role);
+        StorageCounts counts = new StorageCounts();
+        EventTable table = EventTable.open(catalog, type, role, counts);
+        EventTable reading = EventTable.open(catalog, type, role, counts);
         lock.lock();
         try {
             if (sources.stream().anyMatch(source -> source.name().equalsIgnoreCase(type.name()))) {
@@ -190,7 +197,7 @@ public final class HybridEngine implements AutoCloseable {
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
                 throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
-            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading);
+            IcebergEventStore store = new IcebergEventStore(this, type, role, table, reading, counts);
             stores.add(store);
             return store;
         } catch (SQLException e) {
@@ -212,12 +219,14 @@ public final class HybridEngine implements AutoCloseable {
     public EventStore storeAside(EventType<?> type) {
         try {
             // Opened as a follower opens it, since there is nothing to repair in a table that has to be made first.
+            StorageCounts counts = new StorageCounts();
             return new IcebergEventStore(
                     this,
                     type,
                     Role.WRITER,
-                    EventTable.open(catalog, type, Role.FOLLOWER),
-                    EventTable.open(catalog, type, Role.FOLLOWER));
+                    EventTable.open(catalog, type, Role.FOLLOWER, counts),
+                    EventTable.open(catalog, type, Role.FOLLOWER, counts),
+                    counts);
         } catch (SQLException e) {
             throw Sql.failed("opening a store of " + type.name(), e);
         }
@@ -242,7 +251,7 @@ public final class HybridEngine implements AutoCloseable {
     public void add(QuerySource source) {
         lock.lock();
         try {
-            if (ReservedRelations.NAMES.contains(source.name().toLowerCase(Locale.ROOT))
+            if (ReservedRelations.isReserved(source.name())
                     || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
                     || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
                 throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");

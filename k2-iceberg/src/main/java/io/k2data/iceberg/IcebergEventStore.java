@@ -14,6 +14,7 @@ import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
+import io.k2data.pipeline.StorageUse;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -62,6 +63,7 @@ final class IcebergEventStore implements EventStore {
     private final Role role;
     private final EventTable table;
     private final EventTable reading;
+    private final StorageCounts counts;
     private final DuckDBConnection writer;
     private final DuckDBConnection sealer;
 
@@ -80,6 +82,12 @@ final class IcebergEventStore implements EventStore {
     private TableLayout segmentLayout;
     private DataFileWriter files;
 
+    /** Ingest thread. */
+    private SegmentShape shape;
+
+    /** Ingest thread; closed with its connection. */
+    private @Nullable PreparedStatement askMemory;
+
     /** By partition number, how many repairs the table had when the segments' rows were judged. Guarded by the engine. */
     private Map<Integer, Long> repairs = Map.of();
 
@@ -92,16 +100,24 @@ final class IcebergEventStore implements EventStore {
     private @Nullable Planned planned;
     private long commits;
 
-    IcebergEventStore(HybridEngine engine, EventType<?> type, Role role, EventTable table, EventTable reading)
+    IcebergEventStore(
+            HybridEngine engine,
+            EventType<?> type,
+            Role role,
+            EventTable table,
+            EventTable reading,
+            StorageCounts counts)
             throws SQLException {
         this.engine = engine;
         this.type = type;
         this.role = role;
         this.table = table;
         this.reading = reading;
+        this.counts = counts;
         this.loaded = table.current();
         this.layout = TableLayout.of(type, table.table().schema());
         this.segmentLayout = layout;
+        this.shape = new SegmentShape(type, layout);
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
         this.writer = engine.connect();
         this.sealer = engine.connect();
@@ -204,6 +220,10 @@ final class IcebergEventStore implements EventStore {
     public void begin(Map<LogPartition, Long> from) {
         engine.locked(() -> {
             dropSegments();
+            if (!layout.columnNames().equals(segmentLayout.columnNames())) {
+                shape.drop(writer);
+                shape = new SegmentShape(type, layout);
+            }
             segmentLayout = layout;
             Map<Integer, Long> judgedWith = new HashMap<>();
             from.keySet().forEach(partition -> {
@@ -213,7 +233,7 @@ final class IcebergEventStore implements EventStore {
             repairs = judgedWith;
             deferring.keySet().retainAll(from.keySet());
             outdated = false;
-            segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), from));
+            segments.add(Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), from));
         });
     }
 
@@ -257,8 +277,12 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void append(List<Row> rows, Map<LogPartition, Long> liveEnds) {
+        Segment open = open();
+        if (open.needsFit(rows)) {
+            engine.locked(() -> open.fit(writer, rows));
+        }
         try {
-            open().append(writer, rows, liveEnds);
+            open.append(writer, rows, liveEnds);
         } catch (SQLException e) {
             throw Sql.failed("appending rows of " + type.name(), e);
         }
@@ -296,11 +320,16 @@ final class IcebergEventStore implements EventStore {
     @Override
     public long liveBytes() {
         // What queries use besides says nothing about rows that wait for their commit.
-        try (Statement statement = writer.createStatement();
-                ResultSet result = statement.executeQuery("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
-                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'")) {
-            result.next();
-            return result.getLong(1);
+        try {
+            if (askMemory == null) {
+                // Asked several times a second; planning it costs more than running it.
+                askMemory = writer.prepareStatement("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
+                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'");
+            }
+            try (ResultSet result = askMemory.executeQuery()) {
+                result.next();
+                return result.getLong(1);
+            }
         } catch (SQLException e) {
             throw Sql.failed("asking for its memory", e);
         }
@@ -314,8 +343,8 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
-        engine.locked(() ->
-                segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), sealed.liveEnds())));
+        engine.locked(() -> segments.add(
+                Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), sealed.liveEnds())));
         return sealed;
     }
 
@@ -335,10 +364,17 @@ final class IcebergEventStore implements EventStore {
         }
         stored.putAll(table.commit(
                 segment.commitId(), dataFiles, stored, segment.states(), tiers, segment.checkpointFile(table)));
+        dataFiles.forEach(file -> counts.dataFile(file.fileSizeInBytes()));
+        counts.tableBytes(table.bytes());
         drop(segment);
         if (++commits % COMMITS_PER_EXPIRY == 0) {
             table.expireSnapshots();
         }
+    }
+
+    @Override
+    public StorageUse use() {
+        return counts.use();
     }
 
     private void drop(Segment segment) {
@@ -565,7 +601,7 @@ final class IcebergEventStore implements EventStore {
         Map<Integer, Long> starts = new TreeMap<>();
         Map<Integer, Long> ends = new TreeMap<>();
         for (Segment segment : segments) {
-            live.add(new Seam.Live(segment.rowRelation(), segmentLayout.columnNames(), Set.of()));
+            live.add(new Seam.Live(segment.rowRelation(), segment.expressions(), Set.of()));
             try (Statement statement = connection.createStatement();
                     ResultSet result = statement.executeQuery("select kafka_partition, min(next_offset),"
                             + " max(next_offset) from " + segment.progressRelation() + " group by kafka_partition")) {
@@ -710,6 +746,7 @@ final class IcebergEventStore implements EventStore {
     public void close() {
         engine.locked(() -> {
             dropSegments();
+            shape.drop(writer);
             writer.close();
             sealer.close();
             engine.forget(this);

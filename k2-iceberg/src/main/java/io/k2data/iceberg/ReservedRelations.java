@@ -10,8 +10,12 @@ final class ReservedRelations {
 
     private ReservedRelations() {}
 
+    static boolean isReserved(String name) {
+        return NAMES.contains(name.toLowerCase(Locale.ROOT));
+    }
+
     static void requireFree(EventType<?> type) {
-        if (NAMES.contains(type.name().toLowerCase(Locale.ROOT))) {
+        if (isReserved(type.name())) {
             throw new IllegalArgumentException(
                     "an event type cannot be named '" + type.name() + "': views have a relation of that name");
         }

@@ -7,6 +7,7 @@ import org.apache.iceberg.encryption.EncryptionManager;
 import org.apache.iceberg.exceptions.CommitStateUnknownException;
 import org.apache.iceberg.io.FileIO;
 import org.apache.iceberg.io.LocationProvider;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,19 +24,27 @@ final class VerifyingTableOperations implements TableOperations {
     private static final Logger LOG = LoggerFactory.getLogger(VerifyingTableOperations.class);
 
     private final TableOperations delegate;
+    private final StorageCounts counts;
+    private final FileIO io;
+    /** Where the metadata lies that was read last; null before. */
+    private @Nullable String seen;
 
-    VerifyingTableOperations(TableOperations delegate) {
+    VerifyingTableOperations(TableOperations delegate, StorageCounts counts) {
         this.delegate = delegate;
+        this.counts = counts;
+        this.io = MeteredFileIO.of(delegate.io(), counts);
     }
 
     @Override
     public void commit(TableMetadata base, TableMetadata metadata) {
+        // The catalog, here or at its server, writes the metadata with a file access of its own.
+        counts.put();
         try {
             delegate.commit(base, metadata);
         } catch (RuntimeException failure) {
             TableMetadata now;
             try {
-                now = delegate.refresh();
+                now = refresh();
             } catch (RuntimeException unreadable) {
                 failure.addSuppressed(unreadable);
                 throw new CommitStateUnknownException(
@@ -55,17 +64,27 @@ final class VerifyingTableOperations implements TableOperations {
 
     @Override
     public TableMetadata current() {
-        return delegate.current();
+        return read(delegate.current());
     }
 
     @Override
     public TableMetadata refresh() {
-        return delegate.refresh();
+        return read(delegate.refresh());
+    }
+
+    /** Notes that new metadata was read; of a table that is not there yet there is none. */
+    private TableMetadata read(TableMetadata metadata) {
+        String location = metadata == null ? null : metadata.metadataFileLocation();
+        if (location != null && !location.equals(seen)) {
+            seen = location;
+            counts.get();
+        }
+        return metadata;
     }
 
     @Override
     public FileIO io() {
-        return delegate.io();
+        return io;
     }
 
     @Override
@@ -85,7 +104,8 @@ final class VerifyingTableOperations implements TableOperations {
 
     @Override
     public TableOperations temp(TableMetadata uncommittedMetadata) {
-        return delegate.temp(uncommittedMetadata);
+        // A transaction writes its manifests through these.
+        return new VerifyingTableOperations(delegate.temp(uncommittedMetadata), counts);
     }
 
     @Override

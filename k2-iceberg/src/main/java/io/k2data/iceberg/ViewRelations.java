@@ -109,9 +109,9 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
 
     /** Gives the view a relation of a source's rows, as they are now. */
     void add(QuerySource source) throws SQLException {
+        names.add(source.name().toLowerCase(Locale.ROOT));
         PinnedRows rows = source.pin();
         pinned.add(rows);
-        names.add(source.name().toLowerCase(Locale.ROOT));
         SourceTable.create(connection, source, rows);
     }
 
