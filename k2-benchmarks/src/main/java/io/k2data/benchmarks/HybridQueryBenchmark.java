@@ -2,6 +2,7 @@ package io.k2data.benchmarks;
 
 import io.k2data.Ingest;
 import io.k2data.K2;
+import io.k2data.api.Cut;
 import io.k2data.api.Freshness;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
@@ -27,6 +28,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -290,7 +292,7 @@ public final class HybridQueryBenchmark {
                 try (View view = k2.asOf("trades", snapshot);
                         Statement statement = view.connection().createStatement()) {
                     statement.executeQuery(question.sql("trades")).close();
-                    View.Files files = view.filesRead().get("trades");
+                    View.Files files = Objects.requireNonNull(view.filesRead().get("trades"));
                     progress("window: %d of %d files", files.read(), files.of());
                 }
             }
@@ -428,8 +430,9 @@ public final class HybridQueryBenchmark {
             try (View view = k2.view(Freshness.now(PATIENCE));
                     Statement statement = view.connection().createStatement()) {
                 Question question = question(view);
-                long snapshot = view.cut().tables().get("trades").snapshotId().orElseThrow();
-                String live = view.cut().tables().get("trades").partitions().entrySet().stream()
+                Cut.TableCut cut = Objects.requireNonNull(view.cut().tables().get("trades"));
+                long snapshot = cut.snapshotId().orElseThrow();
+                String live = cut.partitions().entrySet().stream()
                         .map(entry -> "(kafka_partition = " + entry.getKey().partition() + " and kafka_offset >= "
                                 + entry.getValue().tableOffset() + ")")
                         .collect(Collectors.joining(" or "));
@@ -559,7 +562,7 @@ public final class HybridQueryBenchmark {
                 statement.executeQuery(question.sql("trades")).close();
                 long asked = System.nanoTime();
                 double planned = meters.get("k2.query.plan").timer().totalTime(TimeUnit.MILLISECONDS) - plannedBefore;
-                files = view.filesRead().get("trades");
+                files = Objects.requireNonNull(view.filesRead().get("trades"));
                 parts[0][i] = (opened - start) / 1e6;
                 parts[1][i] = planned;
                 parts[2][i] = (asked - opened) / 1e6 - planned;

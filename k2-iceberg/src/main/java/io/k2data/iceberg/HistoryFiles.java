@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.iceberg.DataFile;
@@ -122,7 +123,9 @@ final class HistoryFiles {
         for (DataFile file : files) {
             boolean may = metrics == null
                     || (partitions
-                                    .computeIfAbsent(file.specId(), id -> partition(specs.get(id), condition))
+                                    .computeIfAbsent(
+                                            file.specId(),
+                                            id -> partition(Objects.requireNonNull(specs.get(id)), condition))
                                     .eval(file.partition())
                             && metrics.eval(file));
             if (may) {
