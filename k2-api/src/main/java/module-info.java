@@ -6,6 +6,7 @@ module io.k2data.api {
     exports io.k2data.api;
     exports io.k2data.api.degradation;
     exports io.k2data.api.event;
+    exports io.k2data.api.query;
     exports io.k2data.api.sequence;
     exports io.k2data.api.dedup;
 

@@ -11,6 +11,7 @@ module io.k2data.core {
     exports io.k2data.dedup;
     exports io.k2data.degradation;
     exports io.k2data.pipeline;
+    exports io.k2data.query;
     exports io.k2data.sequence;
 
     provides io.k2data.api.degradation.DegradationPolicyFactory with

@@ -12,6 +12,7 @@ import io.k2data.api.View;
 import io.k2data.api.dedup.DeduplicatorFactory;
 import io.k2data.api.degradation.DegradationPolicyFactory;
 import io.k2data.api.event.EventType;
+import io.k2data.api.query.QuerySource;
 import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.dedup.Deduplicators;
 import io.k2data.degradation.Degradation;
@@ -20,6 +21,7 @@ import io.k2data.degradation.PriorityTiers;
 import io.k2data.degradation.TierFile;
 import io.k2data.iceberg.HybridEngine;
 import io.k2data.iceberg.Warehouses;
+import io.k2data.jdbc.ViewDataSource;
 import io.k2data.kafka.KafkaDeadLetters;
 import io.k2data.kafka.KafkaEventLog;
 import io.k2data.kafka.RowFormats;
@@ -27,6 +29,7 @@ import io.k2data.pipeline.EventLog;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.IngestPipeline;
 import io.k2data.pipeline.IngestPlan;
+import io.k2data.pipeline.PartitionLedger;
 import io.k2data.pipeline.PipelineSettings;
 import io.k2data.pipeline.RowFormat;
 import io.k2data.sequence.SequenceTrackers;
@@ -35,9 +38,11 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,6 +57,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.sql.DataSource;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -89,7 +95,7 @@ public final class K2 implements AutoCloseable {
     private final MeterRegistry meters;
     private final Clock clock;
     private final List<Ingest> ingests = new ArrayList<>();
-    private boolean closed;
+    private volatile boolean closed;
 
     private K2(
             Builder builder,
@@ -108,6 +114,7 @@ public final class K2 implements AutoCloseable {
         this.deduplicators = deduplicators;
         this.settings = settings;
         this.meters = builder.meters;
+        engine.ledgers(this::ledgers);
         this.clock = builder.clock;
     }
 
@@ -332,6 +339,79 @@ public final class K2 implements AutoCloseable {
         return engine.view(shown);
     }
 
+    /**
+     * Shows what the tables of ingests that were started held at an instant: what was committed by then, and nothing of
+     * what was on its way. Columns are those of now; ones added later are null.
+     *
+     * @param instant the instant, by the clocks of those who committed
+     * @param tables the tables to show; all if none is named
+     * @return the view; the caller closes it
+     * @throws K2Exception if a table's snapshot of that instant expired, with the oldest that is left, or if a table cannot
+     *     be read
+     */
+    public View asOf(Instant instant, String... tables) {
+        Set<String> shown = Set.copyOf(Arrays.asList(tables));
+        requireStarted(shown);
+        return engine.asOf(shown, instant);
+    }
+
+    /**
+     * Shows what a table held as of a snapshot, as {@link #asOf(Instant, String...)} does. {@link View#cut} tells a view's
+     * snapshots.
+     *
+     * @param table the table, of an ingest that was started
+     * @param snapshotId the snapshot, on the table's main branch
+     * @return the view; the caller closes it
+     * @throws K2Exception if the snapshot expired or was never there, with the oldest that is left, or if the table cannot
+     *     be read
+     */
+    public View asOf(String table, long snapshotId) {
+        requireStarted(Set.of(table));
+        return engine.asOf(table, snapshotId);
+    }
+
+    /**
+     * Returns a data source for tools that take one: jOOQ, Jdbi, Spring's JdbcTemplate, a pool. In auto-commit mode each
+     * statement has a cut of its own, otherwise each transaction has; see {@link ViewDataSource}. It shows all tables, as
+     * fresh as they are.
+     *
+     * @return a data source, which holds nothing and need not be closed; its connections are of no use once this is closed
+     */
+    public DataSource dataSource() {
+        return dataSource(Freshness.asFreshAsIs());
+    }
+
+    /**
+     * Returns a data source, as {@link #dataSource()} does, for a demand on freshness and on some tables alone. With
+     * {@link Freshness#now} each cut waits for what Kafka had acknowledged when it was asked for, and a statement fails with
+     * {@link java.sql.SQLTimeoutException} where that cannot be had in time.
+     *
+     * @param freshness how fresh each cut has to be
+     * @param tables the tables to show, and to wait for; all if none is named
+     * @return a data source
+     */
+    public DataSource dataSource(Freshness freshness, String... tables) {
+        Objects.requireNonNull(freshness, "freshness");
+        String[] shown = tables.clone();
+        return new ViewDataSource(() -> view(freshness, shown), () -> !closed);
+    }
+
+    /** What is missing of a table's streams, from whoever reads each partition here. */
+    private List<PartitionLedger> ledgers(String table) {
+        List<IngestPipeline> running;
+        synchronized (this) {
+            running = ingests.stream()
+                    .filter(ingest -> ingest.table().equals(table))
+                    .flatMap(ingest -> ingest.pipelines().stream())
+                    .toList();
+        }
+        Map<LogPartition, PartitionLedger> ledgers = new TreeMap<>();
+        // Where a member of a group and the follower beside it both have a partition on its way, the member's counts.
+        running.forEach(
+                pipeline -> pipeline.ledgers().forEach(ledger -> ledgers.putIfAbsent(ledger.partition(), ledger)));
+        return List.copyOf(ledgers.values());
+    }
+
     private static Map<LogPartition, Long> stableEnds(Ingest ingest) {
         return ingest.pipelines().get(0).stableEnds();
     }
@@ -408,6 +488,18 @@ public final class K2 implements AutoCloseable {
     }
 
     private synchronized List<Ingest> running(Set<String> tables) {
+        Collection<Ingest> running = requireStarted(tables);
+        for (Ingest ingest : running) {
+            if (!ingest.readsAll()) {
+                throw new IllegalStateException("the ingest of " + ingest.table()
+                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
+                        + " have it read all, or ask a follower");
+            }
+        }
+        return List.copyOf(running);
+    }
+
+    private synchronized Collection<Ingest> requireStarted(Set<String> tables) {
         requireOpen();
         Map<String, Ingest> running = new TreeMap<>();
         for (Ingest ingest : ingests) {
@@ -423,14 +515,7 @@ public final class K2 implements AutoCloseable {
             unknown.removeAll(running.keySet());
             throw new IllegalArgumentException("no ingest was started for " + unknown);
         }
-        for (Ingest ingest : running.values()) {
-            if (!ingest.readsAll()) {
-                throw new IllegalStateException("the ingest of " + ingest.table()
-                        + " reads only its own partitions of the group, so that a view would miss rows of the others;"
-                        + " have it read all, or ask a follower");
-            }
-        }
-        return List.copyOf(running.values());
+        return running.values();
     }
 
     private void requireOpen() {
@@ -480,6 +565,7 @@ public final class K2 implements AutoCloseable {
         private @Nullable String degradationPolicyName;
         private @Nullable PriorityTiers tiers;
         private @Nullable Path tierFile;
+        private final List<QuerySource> sources = new ArrayList<>();
         private boolean discover;
         private MeterRegistry meters = new SimpleMeterRegistry();
         private Duration commitInterval = PipelineSettings.DEFAULT.commitInterval();
@@ -650,6 +736,18 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
+         * Adds rows that views show as a relation beside the tables, such as reference data to join with. Each view shows
+         * them as they were when it was opened.
+         *
+         * @param source the source; stays the caller's
+         * @return this
+         */
+        public Builder source(QuerySource source) {
+            this.sources.add(source);
+            return this;
+        }
+
+        /**
          * Looks for implementations on the class path ({@link java.util.ServiceLoader}); without this nothing is looked
          * for.
          *
@@ -756,8 +854,8 @@ public final class K2 implements AutoCloseable {
         }
 
         /**
-         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A view needs
-         * room for the files of all tables it shows.
+         * Sets the most bytes of local copies of data files that are not on a local disk; 4 GiB by default. A
+         * statement needs room for the files that its conditions leave.
          *
          * @param bytes 64 KiB or more
          * @return this
@@ -812,6 +910,15 @@ public final class K2 implements AutoCloseable {
             if (viewMaxAge.isNegative() || viewMaxAge.isZero()) {
                 problems.add("view-max-age: " + viewMaxAge + ", expected more than zero");
             }
+            Set<String> names = new TreeSet<>();
+            for (QuerySource source : sources) {
+                if (!names.add(source.name())) {
+                    problems.add("source: two are named '" + source.name() + "'");
+                }
+                if (source.name().equals("deferred")) {
+                    problems.add("source: 'deferred' is a relation of every view already");
+                }
+            }
             problems.addAll(KafkaEventLog.problems(kafka));
             SequenceTrackerFactory chosenTracker = collect(
                     problems,
@@ -864,7 +971,9 @@ public final class K2 implements AutoCloseable {
                     readable,
                     spool,
                     new HybridEngine.Bounds(memoryLimitBytes, spoolBytes, cacheBytes),
-                    viewMaxAge);
+                    viewMaxAge,
+                    meters);
+            sources.forEach(engine::add);
             return new K2(this, opened, engine, chosenTracker, chosenDeduplicator, settings, degradation);
         }
 

@@ -17,13 +17,17 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.TableIdentifier;
@@ -43,6 +47,8 @@ import org.junit.jupiter.api.io.TempDir;
 class HybridLawIT {
     private static final int SEEDS = Boolean.getBoolean("k2.full") ? 20 : 3;
     private static final int TRIALS = Boolean.getBoolean("k2.full") ? 10_000 : 500;
+    private static final Duration UNDER_FIRE =
+            Boolean.getBoolean("k2.full") ? Duration.ofMinutes(10) : Duration.ofSeconds(10);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     @TempDir
@@ -226,6 +232,147 @@ class HybridLawIT {
         }
         return new Answer(rows, count, ends, history && live, ofFollower);
     }
+
+    /**
+     * Readers in a loop beside ingest and commits, with conditions that choose files. In its own view each answer equals what
+     * is counted over all rows, where the condition can choose nothing; and in the end, over the finished table below its
+     * cut. Ten seconds; ten minutes with {@code -Pfull}.
+     */
+    @Test
+    void underFireEveryAnswerEqualsTheTruthOfItsCutWhateverFilesItsConditionChose() throws Exception {
+        long seed = Long.getLong("k2.seed", System.nanoTime());
+        AtomicBoolean done = new AtomicBoolean();
+        AtomicLong chosen = new AtomicLong();
+        Queue<Asked> asked = new ConcurrentLinkedQueue<>();
+        try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
+            kafka.createTopic("fire", 4);
+            FeedSimulator feed = FeedSimulator.builder()
+                    .seed(seed)
+                    .symbols(20)
+                    .duplicateRate(0.02)
+                    .lateRate(0.01)
+                    .eventsPerSecond(20)
+                    .build();
+            try (K2 writer = K2.builder()
+                            .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
+                            .warehouse(directory.resolve("fire"))
+                            .spool(directory.resolve("spool"))
+                            .commitInterval(
+                                    UNDER_FIRE.compareTo(Duration.ofMinutes(1)) > 0
+                                            ? Duration.ofSeconds(3)
+                                            : Duration.ofMillis(300))
+                            .build();
+                    KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
+                writer.ingest(EventTypes.TRADE, "fire").start();
+                CompletableFuture<Void> sending = CompletableFuture.runAsync(() -> {
+                    while (!done.get()) {
+                        Feeds.send(producer, "fire", feed, 200);
+                        LockSupport.parkNanos(50_000_000);
+                    }
+                });
+                List<CompletableFuture<Void>> readers = new ArrayList<>();
+                for (int i = 0; i < 3; i++) {
+                    Random random = new Random(seed + i);
+                    readers.add(CompletableFuture.runAsync(() -> {
+                        while (!done.get()) {
+                            asked.add(ask(writer, random, chosen));
+                        }
+                    }));
+                }
+                long deadline = System.nanoTime() + UNDER_FIRE.toNanos();
+                long patience = deadline + PATIENCE.toNanos();
+                while (readers.stream().noneMatch(CompletableFuture::isDone)
+                        && (System.nanoTime() < deadline
+                                // A slow machine has said little by then.
+                                || (System.nanoTime() < patience && (asked.size() < 60 || chosen.get() < 10)))) {
+                    LockSupport.parkNanos(20_000_000);
+                }
+                done.set(true);
+                sending.get();
+                for (CompletableFuture<Void> reader : readers) {
+                    reader.get();
+                }
+                try (View last = writer.view(Freshness.now(PATIENCE));
+                        Statement statement = last.connection().createStatement()) {
+                    for (Asked each : asked) {
+                        try (ResultSet truth = statement.executeQuery("select count(*), sum(kafka_offset) from trades"
+                                + " where " + each.condition() + " and " + each.cut())) {
+                            truth.next();
+                            assertThat(truth.getLong(1) + " " + truth.getLong(2))
+                                    .as("seed %s, %s", seed, each)
+                                    .isEqualTo(each.answer());
+                        }
+                    }
+                }
+            } finally {
+                done.set(true);
+            }
+        }
+        long acrossTheSeam = asked.stream().filter(Asked::spansTheSeam).count();
+        assertThat(acrossTheSeam).as("answers from both sides, seed %s", seed).isPositive();
+        assertThat(chosen.get())
+                .as("answers from fewer files than there are, seed %s", seed)
+                .isPositive();
+        System.out.println("HybridLawIT: under fire, seed " + seed + ", answers " + asked.size()
+                + ", of them across the" + " seam " + acrossTheSeam + ", from fewer files than there are " + chosen);
+    }
+
+    private static Asked ask(K2 k2, Random random, AtomicLong chosen) {
+        try (View view = k2.view(random.nextInt(4) == 0 ? Freshness.now(PATIENCE) : Freshness.asFreshAsIs());
+                Statement statement = view.connection().createStatement()) {
+            String condition = condition(random);
+            String answer;
+            try (ResultSet found =
+                    statement.executeQuery("select count(*), sum(kafka_offset) from trades where " + condition)) {
+                found.next();
+                answer = found.getLong(1) + " " + found.getLong(2);
+            }
+            View.Files files = view.filesRead().get("trades");
+            if (files.read() < files.of()) {
+                chosen.incrementAndGet();
+            }
+            try (ResultSet all = statement.executeQuery("select count(*) filter (where " + condition
+                    + "), sum(kafka_offset) filter (where " + condition + ") from trades")) {
+                all.next();
+                assertThat(answer).as(condition).isEqualTo(all.getLong(1) + " " + all.getLong(2));
+            }
+            boolean history = false;
+            boolean live = false;
+            StringBuilder cut = new StringBuilder("(false");
+            for (var entry : view.cut().tables().get("trades").partitions().entrySet()) {
+                Cut.PartitionCut part = entry.getValue();
+                cut.append(" or (kafka_partition = ")
+                        .append(entry.getKey().partition())
+                        .append(" and kafka_offset < ")
+                        .append(part.liveEnd())
+                        .append(')');
+                history |= part.tableOffset() > part.startOffset();
+                live |= part.liveEnd() > part.tableOffset();
+            }
+            return new Asked(condition, cut.append(')').toString(), answer, history && live);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static String condition(Random random) {
+        // The feed begins there, and goes an hour each three seconds or so.
+        String time = Instant.parse("2026-01-05T00:00:00Z")
+                .plusSeconds(random.nextInt(4 * 3600))
+                .toString();
+        String one = "kafka_offset " + (random.nextBoolean() ? "<" : ">=") + " " + random.nextInt(4_000);
+        return switch (random.nextInt(6)) {
+            case 0 -> "event_time >= '" + time + "' and event_time < timestamptz '" + time + "' + interval 15 minutes";
+            case 1 -> "event_time < '" + time + "' and venue = 'binance'";
+            case 2 -> "kafka_partition = " + random.nextInt(5) + " and " + one;
+            case 3 -> "trade_id between " + random.nextInt(2_000) + " and " + (2_000 + random.nextInt(500));
+            case 4 -> "(event_time > '" + time + "' or " + one + ") and venue in ('kraken', 'nowhere')";
+            default -> "not (" + one + ") and event_time is not null";
+        };
+    }
+
+    /** A condition, a condition for the rows of the cut that it was asked at, and the answer. */
+    private record Asked(String condition, String cut, String answer, boolean spansTheSeam) {}
 
     @Test
     void whatKafkaAcknowledgedIsInTheNextAnswerOfWriterAndFollower() throws Exception {

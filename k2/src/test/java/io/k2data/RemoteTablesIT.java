@@ -9,10 +9,12 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
 import io.k2data.iceberg.Warehouses;
+import io.k2data.pipeline.Health;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;
 import io.k2data.testkit.FeedTruth;
 import io.k2data.testkit.Feeds;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,6 +32,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.Catalog;
@@ -156,23 +160,40 @@ class RemoteTablesIT {
     }
 
     @Test
-    void aCacheThatIsSmallerThanTheTableStillAnswersAViewThatFitsAndNamesOneThatDoesNot() throws Exception {
+    void aCacheThatIsSmallerThanTheTableAnswersWhatNeedsFewFilesAndNamesWhatNeedsTooMany() throws Exception {
         kafka.createTopic("cache", 1);
         FeedSimulator feed = FeedSimulator.builder().seed(6).symbols(20).build();
         Map<String, String> catalog = jdbc("cache");
         try (K2 k2 = builder(catalog).build()) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, "cache").start();
-            Feeds.send(kafka.bootstrapServers(), "cache", feed, 60_000);
-            assertAnswer(k2, feed.truth());
+            for (int i = 0; i < 6; i++) {
+                Feeds.send(kafka.bootstrapServers(), "cache", feed, 2_000);
+                assertAnswer(k2, feed.truth());
+                long sent = (i + 1) * 2_000L;
+                while (ingest.tally().consumed() < sent) {
+                    LockSupport.parkNanos(10_000_000);
+                }
+            }
             ingest.close();
         }
-        try (K2 k2 = builder(catalog).cacheBytes(64 << 10).build()) {
-            assertThatThrownBy(() -> {
-                        k2.follow(EventTypes.TRADE, "cache").start();
-                        k2.view(Freshness.asFreshAsIs()).close();
-                    })
-                    .isInstanceOf(K2Exception.Stop.class)
-                    .hasMessageContaining("raise cache-bytes");
+        try (K2 k2 = builder(catalog).cacheBytes(180 << 10).build()) {
+            k2.follow(EventTypes.TRADE, "cache").start();
+            try (View view = k2.view(Freshness.asFreshAsIs());
+                    Statement statement = view.connection().createStatement()) {
+                for (long offset : new long[] {100, 11_900, 5_000}) {
+                    try (ResultSet rows =
+                            statement.executeQuery("select count(*) from trades where kafka_offset = " + offset)) {
+                        rows.next();
+                        assertThat(rows.getLong(1)).isEqualTo(1);
+                    }
+                    View.Files files = view.filesRead().get("trades");
+                    assertThat(files.read()).isEqualTo(1);
+                    assertThat(files.of()).isGreaterThanOrEqualTo(6);
+                }
+                assertThatThrownBy(() -> statement.executeQuery("select count(*) from trades"))
+                        .isInstanceOf(K2Exception.Stop.class)
+                        .hasMessageContaining("raise cache-bytes");
+            }
         }
     }
 
@@ -237,6 +258,51 @@ class RemoteTablesIT {
         assertThat(log.toString(StandardCharsets.UTF_8)).doesNotContain(SECRET);
         try (Stream<Path> left = Files.list(directory.resolve("spool"))) {
             assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
+    void aStoreThatRefusesIsSaidAndWaitedForAndNothingIsLost() throws Exception {
+        kafka.createTopic("weather", 2);
+        FeedSimulator feed =
+                FeedSimulator.builder().seed(9).symbols(20).duplicateRate(0.01).build();
+        SimpleMeterRegistry meters = new SimpleMeterRegistry();
+        PrintStream before = System.err;
+        ByteArrayOutputStream log = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+        try (RefusingProxy proxy = RefusingProxy.before(s3.endpoint())) {
+            Map<String, String> catalog = jdbc("weather");
+            catalog.put("s3.endpoint", proxy.endpoint().toString());
+            try (K2 k2 = builder(catalog).meterRegistry(meters).build()) {
+                Ingest ingest = k2.ingest(EventTypes.TRADE, "weather").start();
+                Feeds.send(kafka.bootstrapServers(), "weather", feed, 1_000);
+                assertAnswer(k2, feed.truth());
+                for (RefusingProxy.Mode mode : List.of(RefusingProxy.Mode.UNAVAILABLE, RefusingProxy.Mode.CLOSED)) {
+                    proxy.mode(mode);
+                    Feeds.send(kafka.bootstrapServers(), "weather", feed, 1_000);
+                    await(() -> ingest.health().status() == Health.Status.RETRYING);
+                    assertThat(ingest.health().cause()).contains("trades").doesNotContain(SECRET);
+                    assertThat(ingest.ready()).isFalse();
+                    assertThat(meters.get("k2.healthy").gauge().value()).isZero();
+                    proxy.mode(RefusingProxy.Mode.PASS);
+                    await(() -> ingest.health().status() == Health.Status.RUNNING);
+                    assertAnswer(k2, feed.truth());
+                }
+                await(() -> ingest.tally().consumed() == feed.truth().records());
+                assertThat(ingest.tally().stored()).isEqualTo(feed.truth().trades());
+                assertThat(meters.get("k2.healthy").gauge().value()).isEqualTo(1);
+            }
+        } finally {
+            System.setErr(before);
+        }
+        assertThat(log.toString(StandardCharsets.UTF_8)).contains("trades").doesNotContain(SECRET);
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + Duration.ofSeconds(120).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("still waiting").isLessThan(deadline);
+            LockSupport.parkNanos(20_000_000L);
         }
     }
 

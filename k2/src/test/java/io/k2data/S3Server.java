@@ -81,6 +81,10 @@ final class S3Server implements AutoCloseable {
         }
     }
 
+    URI endpoint() {
+        return endpoint;
+    }
+
     /** Properties of a catalog that keeps its files here. */
     Map<String, String> properties(String secretKey) {
         return Map.of(

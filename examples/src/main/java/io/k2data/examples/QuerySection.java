@@ -157,6 +157,25 @@ final class QuerySection implements DemoSection {
                             + "  sum(quantity) as volume, count(*) as trades\n"
                             + "from trades where venue = '" + stream.venue() + "' and symbol = '" + stream.symbol()
                             + "' group by 1 order by 1");
+            View.Files files = Objects.requireNonNull(view.filesRead().get("trades"));
+            stage.say("from %d of %d files of history, and what is not committed yet", files.read(), files.of());
+            String minute = String.valueOf(Objects.requireNonNull(candles.get(1).get(0)));
+            List<List<@Nullable Object>> second = stage.ask(
+                    statement,
+                    "select count(*) as trades, sum(quantity) as volume from trades where venue = '" + stream.venue()
+                            + "' and symbol = '" + stream.symbol() + "'\n  and event_time >= '" + minute
+                            + "' and event_time < timestamptz '" + minute + "' + interval 1 minute");
+            View.Files fewer = Objects.requireNonNull(view.filesRead().get("trades"));
+            stage.say("from %d of %d files: that minute is in no other", fewer.read(), fewer.of());
+            stage.checks()
+                    .that(
+                            fewer.read() <= files.read()
+                                    && second.equals(List.of(List.of(
+                                            Objects.requireNonNull(
+                                                    candles.get(1).get(6)),
+                                            Objects.requireNonNull(
+                                                    candles.get(1).get(5))))),
+                            "one minute alone is the same, and reads no more files than it needs");
             stage.checks()
                     .that(
                             comparable(candles).equals(expectedCandles(witnessed)),

@@ -1,6 +1,7 @@
 package io.k2data.api;
 
 import java.sql.Connection;
+import java.util.Map;
 
 /**
  * SQL over history and live rows at one pinned cut. Every statement on the view's connection sees exactly the rows of
@@ -24,6 +25,22 @@ public interface View extends AutoCloseable {
      * @return the cut
      */
     Cut cut();
+
+    /**
+     * Returns how many data files the statement that ran last may have read of each table's history, of how many. What a
+     * statement asks of times, streams, ids and positions chooses the files.
+     *
+     * @return by table; empty before the first statement
+     */
+    Map<String, Files> filesRead();
+
+    /**
+     * Data files of one table.
+     *
+     * @param read how many a statement may have read
+     * @param of how many the snapshot has
+     */
+    record Files(int read, int of) {}
 
     /** Releases the cut and closes the connection. Closing twice does nothing. */
     @Override

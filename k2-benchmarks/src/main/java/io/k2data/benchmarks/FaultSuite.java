@@ -16,12 +16,14 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
@@ -45,14 +47,15 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * group of two to three writers in theirs, a feed with duplicates, gaps and one broken record in a hundred; faults dealt from
  * a shuffled deck; then {@link FaultCheck}. All the while members ask themselves for doubled rows.
  *
- * <p>{@code k2-benchmarks/run FaultSuite [--quick | --slice] [--seed N]}
+ * <p>{@code k2-benchmarks/run FaultSuite [--quick | --slice | --only KIND:N,...] [--seed N]}
  */
 public final class FaultSuite {
     private static final String USAGE = """
-            usage: k2-benchmarks/run FaultSuite [--quick | --slice] [--seed N] [--rate N] [--keep]
-              (neither)  the full suite: 156 faults, about half an hour
-              --quick    62 faults, less than fifteen minutes
+            usage: k2-benchmarks/run FaultSuite [--quick | --slice | --only KIND:N,...] [--seed N] [--rate N] [--keep]
+              (neither)  the full suite: 164 faults, about half an hour
+              --quick    66 faults, less than fifteen minutes
               --slice    one or two of each, about two minutes
+              --only KIND:N[,KIND:N...]   these faults and no others, as kill:3,sleep_past_the_session:2
               --seed N   the order of faults and the feed (the time of day)
               --rate N   records a second (2000)
               --keep     leaves the directory with the table and the members' logs""";
@@ -62,6 +65,7 @@ public final class FaultSuite {
     private static final int KILLED = 137;
 
     private static final Duration PATIENCE = Duration.ofMinutes(5);
+    private static final int HOURS_OFF = 72;
     private static final long[] CLOCK_OFFSETS_HOURS = {0, 10, 20};
 
     /** The faults, and how many of each the full, the quick and the short suite deal. */
@@ -78,7 +82,8 @@ public final class FaultSuite {
         DIE_AFTER_COMMIT(10, 4, 1),
         UNKNOWN_COMMIT(8, 3, 1),
         LATE_COMMIT(8, 4, 1),
-        LOG_CLOCK_JUMP(6, 3, 1);
+        LOG_CLOCK_JUMP(6, 3, 1),
+        MACHINE_CLOCK_JUMP(8, 4, 1);
 
         private final int full;
         private final int quick;
@@ -130,7 +135,7 @@ public final class FaultSuite {
      * @throws Exception if the surroundings cannot be made
      */
     public static void main(String[] args) throws Exception {
-        Size size = Size.FULL;
+        Map<Kind, Integer> deck = deck(Size.FULL);
         long seed = System.currentTimeMillis();
         int rate = 2_000;
         boolean keep = false;
@@ -140,8 +145,9 @@ public final class FaultSuite {
                     System.out.println(USAGE);
                     return;
                 }
-                case "--quick" -> size = Size.QUICK;
-                case "--slice" -> size = Size.SLICE;
+                case "--quick" -> deck = deck(Size.QUICK);
+                case "--slice" -> deck = deck(Size.SLICE);
+                case "--only" -> deck = only(++i < args.length ? args[i] : "");
                 case "--keep" -> keep = true;
                 case "--seed" -> seed = number(args, ++i);
                 case "--rate" -> rate = (int) number(args, ++i);
@@ -151,7 +157,7 @@ public final class FaultSuite {
         Path directory = Files.createTempDirectory("k2-fault-suite");
         boolean right;
         try {
-            right = run(directory, size, seed, rate);
+            right = run(directory, deck, seed, rate);
         } finally {
             if (keep) {
                 System.err.println("kept " + directory);
@@ -178,7 +184,7 @@ public final class FaultSuite {
         System.exit(2);
     }
 
-    private static boolean run(Path directory, Size size, long seed, int rate) throws Exception {
+    private static boolean run(Path directory, Map<Kind, Integer> deck, long seed, int rate) throws Exception {
         long began = System.nanoTime();
         System.err.println("seed " + seed + ", directory " + directory);
         try (EmbeddedKafka kafka = EmbeddedKafka.childProcess(directory.resolve("kafka"))) {
@@ -192,7 +198,7 @@ public final class FaultSuite {
                 suite.members.add(suite.launch());
                 suite.members.add(suite.launch());
                 suite.awaitAnswers();
-                suite.deal(size);
+                suite.deal(deck);
             } finally {
                 stop.set(true);
                 feed.join();
@@ -250,11 +256,31 @@ public final class FaultSuite {
         }
     }
 
-    private void deal(Size size) throws Exception {
-        List<Kind> deck = new ArrayList<>();
+    private static Map<Kind, Integer> deck(Size size) {
+        Map<Kind, Integer> deck = new EnumMap<>(Kind.class);
         for (Kind kind : Kind.values()) {
-            deck.addAll(Collections.nCopies(kind.dealt(size), kind));
+            deck.put(kind, kind.dealt(size));
         }
+        return deck;
+    }
+
+    private static Map<Kind, Integer> only(String faults) {
+        Map<Kind, Integer> deck = new EnumMap<>(Kind.class);
+        for (String fault : faults.split(",", -1)) {
+            String[] parts = fault.split(":", -1);
+            try {
+                deck.put(Kind.valueOf(parts[0].toUpperCase(Locale.ROOT)), Integer.parseInt(parts[1]));
+            } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
+                refuse("--only needs KIND:N, and the kinds are "
+                        + Arrays.toString(Kind.values()).toLowerCase(Locale.ROOT) + "; not '" + fault + "'");
+            }
+        }
+        return deck;
+    }
+
+    private void deal(Map<Kind, Integer> faults) throws Exception {
+        List<Kind> deck = new ArrayList<>();
+        faults.forEach((kind, count) -> deck.addAll(Collections.nCopies(count, kind)));
         Collections.shuffle(deck, random);
         for (int i = 0; i < deck.size(); i++) {
             Kind kind = deck.get(i);
@@ -303,6 +329,18 @@ public final class FaultSuite {
             case LOG_CLOCK_JUMP ->
                 clockOffsetMillis.set(Duration.ofHours(CLOCK_OFFSETS_HOURS[random.nextInt(CLOCK_OFFSETS_HOURS.length)])
                         .toMillis());
+            case MACHINE_CLOCK_JUMP -> {
+                // Moved into place, so that no half of a number is read.
+                Path next = Files.writeString(
+                        one.own.resolve("next-clock-offset"),
+                        Long.toString(Duration.ofHours(random.nextInt(2 * HOURS_OFF) - HOURS_OFF)
+                                .toMillis()));
+                Files.move(
+                        next,
+                        FaultSuiteMember.clock(one.own),
+                        StandardCopyOption.ATOMIC_MOVE,
+                        StandardCopyOption.REPLACE_EXISTING);
+            }
         }
     }
 

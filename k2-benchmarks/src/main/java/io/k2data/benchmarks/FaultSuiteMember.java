@@ -11,11 +11,17 @@ import io.k2data.api.event.EventTypes;
 import io.k2data.pipeline.Health;
 import io.k2data.pipeline.PartitionState;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -27,6 +33,9 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class FaultSuiteMember {
     static final String GROUP = "fault-suite";
+    /** Long enough that the files of a run do not take all the time there is for questions, and nothing compacts them. */
+    private static final Duration COMMIT_INTERVAL = Duration.ofSeconds(2);
+
     private static final long PAUSE_NANOS = Duration.ofMillis(300).toNanos();
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Duration CATCH_UP = Duration.ofMinutes(4);
@@ -52,7 +61,9 @@ final class FaultSuiteMember {
                 .catalog(FaultyCatalog.over(directory.resolve("warehouse"), directory, own), directory)
                 .spool(own.resolve("spool"))
                 .memoryLimitBytes(192L << 20)
-                .commitInterval(Duration.ofMillis(500))
+                .commitInterval(COMMIT_INTERVAL)
+                .checkpoints(Duration.ofSeconds(5), 16 << 20)
+                .clock(new JumpingClock(own))
                 .build()) {
             Ingest ingest = start(k2, args[1], reading);
             System.out.println("started");
@@ -127,6 +138,50 @@ final class FaultSuiteMember {
                 System.err.println(e);
             }
             LockSupport.parkNanos(PAUSE_NANOS);
+        }
+    }
+
+    /** Where the suite says by how many milliseconds a member's clock is off. */
+    static Path clock(Path own) {
+        return own.resolve("clock-offset");
+    }
+
+    /** The system's clock, off by what the suite says. */
+    private static final class JumpingClock extends Clock {
+        private static final long LOOK_NANOS = Duration.ofMillis(100).toNanos();
+
+        private final Path offset;
+        private long lookedNanos = System.nanoTime() - LOOK_NANOS;
+        private long offsetMillis;
+
+        JumpingClock(Path own) {
+            this.offset = clock(own);
+        }
+
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            throw new UnsupportedOperationException("instants have no zone");
+        }
+
+        @Override
+        public synchronized Instant instant() {
+            long now = System.nanoTime();
+            if (now - lookedNanos >= LOOK_NANOS) {
+                lookedNanos = now;
+                try {
+                    if (Files.exists(offset)) {
+                        offsetMillis = Long.parseLong(Files.readString(offset));
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+            return Instant.now().plusMillis(offsetMillis);
         }
     }
 

@@ -641,12 +641,24 @@ public final class IngestPipeline implements AutoCloseable {
      * @throws K2Exception.Retry if the ingest is not running
      */
     public List<StreamLedger> streams() {
-        return ask(() -> {
-            List<StreamLedger> all = new ArrayList<>();
-            work.values().forEach(partition -> all.addAll(partition.streams()));
-            all.sort((a, b) -> a.stream().compareTo(b.stream()));
-            return all;
-        });
+        return ledgers().stream()
+                .flatMap(partition -> partition.streams().stream())
+                .sorted(Comparator.comparing(StreamLedger::stream))
+                .toList();
+    }
+
+    /**
+     * Returns what sequence tracking knows of every partition that is worked on here, each with the offset that it is as of.
+     * Waits for the ingest thread to come round, milliseconds as a rule.
+     *
+     * @return in order of partition
+     * @throws K2Exception.Retry if the ingest is not running
+     */
+    public List<PartitionLedger> ledgers() {
+        return ask(() -> work.values().stream()
+                .map(partition -> new PartitionLedger(
+                        partition.partition, partition.next().offset(), partition.streams()))
+                .toList());
     }
 
     /**

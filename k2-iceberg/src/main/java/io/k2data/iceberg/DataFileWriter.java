@@ -72,10 +72,11 @@ final class DataFileWriter {
     }
 
     /**
-     * Writes all rows of a DuckDB table.
+     * Writes all rows of a DuckDB relation.
      *
      * @param connection the connection to read with
-     * @param relation the table, quoted
+     * @param relation the table, or a query in brackets; it may hold a text as an ENUM in the order of texts, and a
+     *     decimal of less precision than the table's
      * @param rows how many rows it must hold
      * @return the files, one per partition of the table
      */
@@ -87,7 +88,7 @@ final class DataFileWriter {
         List<Group> groups = groups(connection, relation, values);
         for (Group each : groups) {
             // Nearly always there is one, and then there is nothing to tell apart.
-            Group group = groups.size() == 1 ? new Group("true", each.partition()) : each;
+            Group group = groups.size() == 1 ? new Group("true", each.partition(), each.bounds()) : each;
             DataFile file = writeGroup(connection, relation, spec, group);
             written += file.recordCount();
             files.add(file);
@@ -99,26 +100,37 @@ final class DataFileWriter {
         return files;
     }
 
-    /** The rows of one partition of the table. */
-    private record Group(String condition, PartitionData partition) {}
+    /**
+     * The rows of one partition of the table.
+     *
+     * @param condition a condition for them
+     * @param partition the partition
+     * @param bounds by text column, the lowest and the highest text
+     */
+    private record Group(String condition, PartitionData partition, Map<String, List<String>> bounds) {}
 
-    private static List<Group> groups(Connection connection, String relation, PartitionValues values)
-            throws SQLException {
-        if (values.groups().isEmpty()) {
-            return List.of(new Group("true", values.partition(List.of())));
-        }
+    /** Text bounds are asked for here, since DuckDB tells none of an ENUM. */
+    private List<Group> groups(Connection connection, String relation, PartitionValues values) throws SQLException {
+        List<String> texts = layout.columns().stream()
+                .map(Column::name)
+                .filter(BOUNDED_TEXTS::contains)
+                .toList();
         List<Group> groups = new ArrayList<>();
         int count = values.groups().size();
+        List<String> selected = new ArrayList<>(values.groups());
+        values.sources().forEach(source -> selected.add("any_value(" + source + ")"));
+        texts.stream().map(Sql::name).forEach(name -> {
+            selected.add("min(" + name + ")::VARCHAR");
+            selected.add("max(" + name + ")::VARCHAR");
+        });
+        String grouping = count == 0
+                ? ""
+                : IntStream.rangeClosed(1, count)
+                        .mapToObj(Integer::toString)
+                        .collect(Collectors.joining(", ", " group by ", " order by all"));
         try (Statement statement = connection.createStatement();
-                ResultSet result = statement.executeQuery("select " + String.join(", ", values.groups()) + ", "
-                        + values.sources().stream()
-                                .map(source -> "any_value(" + source + ")")
-                                .collect(Collectors.joining(", "))
-                        + " from " + relation + " group by "
-                        + IntStream.rangeClosed(1, count)
-                                .mapToObj(Integer::toString)
-                                .collect(Collectors.joining(", "))
-                        + " order by all")) {
+                ResultSet result = statement.executeQuery(
+                        "select " + String.join(", ", selected) + " from " + relation + grouping)) {
             while (result.next()) {
                 List<String> literals = new ArrayList<>();
                 List<@Nullable Object> sources = new ArrayList<>();
@@ -128,7 +140,12 @@ final class DataFileWriter {
                             value == null ? "null" : value instanceof String text ? Sql.text(text) : value.toString());
                     sources.add(result.getObject(count + i));
                 }
-                groups.add(new Group(values.condition(literals), values.partition(sources)));
+                Map<String, List<String>> bounds = new HashMap<>();
+                for (int i = 0; i < texts.size(); i++) {
+                    int at = 2 * count + 2 * i + 1;
+                    bounds.put(texts.get(i), List.of(result.getString(at), result.getString(at + 1)));
+                }
+                groups.add(new Group(values.condition(literals), values.partition(sources), bounds));
             }
         }
         return groups;
@@ -160,7 +177,7 @@ final class DataFileWriter {
                     .withFileSizeInBytes(size)
                     .withPartition(group.partition())
                     .withSortOrder(table.sortOrder())
-                    .withMetrics(metrics(count, statistics(result.getObject("column_statistics"))))
+                    .withMetrics(metrics(count, statistics(result.getObject("column_statistics")), group.bounds()))
                     .build();
         } catch (IOException e) {
             throw new K2Exception.Retry("cannot write a data file of " + table.name() + ": " + e.getMessage(), e);
@@ -209,7 +226,8 @@ final class DataFileWriter {
         return (Map<String, Map<String, String>>) value;
     }
 
-    private Metrics metrics(long rows, Map<String, Map<String, String>> statistics) {
+    private Metrics metrics(
+            long rows, Map<String, Map<String, String>> statistics, Map<String, List<String>> textBounds) {
         Map<Integer, Long> sizes = new HashMap<>();
         Map<Integer, Long> values = new HashMap<>();
         Map<Integer, Long> nulls = new HashMap<>();
@@ -232,8 +250,9 @@ final class DataFileWriter {
             if (isFloat || (isText && !BOUNDED_TEXTS.contains(column.name()))) {
                 continue;
             }
-            String min = exact(found, "min");
-            String max = exact(found, "max");
+            List<String> known = textBounds.get(column.name());
+            String min = known == null ? exact(found, "min") : known.get(0);
+            String max = known == null ? exact(found, "max") : known.get(1);
             if (min != null && max != null) {
                 bound(lower, id, field.type(), lowerBound(field.type(), min));
                 bound(upper, id, field.type(), upperBound(field.type(), max));

@@ -13,6 +13,7 @@ import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.StoredRows.StateKind;
 import io.k2data.pipeline.StoredRows.StateSnapshot;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
@@ -69,6 +70,8 @@ final class EventTable {
     private static final Logger LOG = LoggerFactory.getLogger(EventTable.class);
     /** By version, the tiers that records are put off by. */
     private static final String TIERS_PREFIX = "k2.tiers.";
+
+    private static final long CLOCK_TOLERANCE_MILLIS = 60_000;
 
     private static final Namespace NAMESPACE = Namespace.of("k2");
 
@@ -197,6 +200,13 @@ final class EventTable {
         return StoredState.readAll(name(), metadata.properties());
     }
 
+    /** The current snapshot and its known ancestors, newest first. */
+    static List<Snapshot> history(TableMetadata metadata) {
+        List<Snapshot> history = new ArrayList<>();
+        ancestors(metadata).forEach(history::add);
+        return history;
+    }
+
     /** Tiers that a commit kept. */
     Optional<String> tiers(String version) {
         return Optional.ofNullable(operations.current().properties().get(TIERS_PREFIX + version));
@@ -231,6 +241,7 @@ final class EventTable {
             return committed(before, next);
         }
         compare(commitId, expected, next, before.properties(), ancestors(before));
+        requireClocksAgree(before);
 
         List<StatisticsFile> superseded = List.of();
         Transaction transaction = table.newTransaction();
@@ -238,6 +249,7 @@ final class EventTable {
             AppendFiles append = transaction.newAppend();
             files.forEach(append::appendFile);
             append.set("k2.commit", commitId);
+            append.set(StoredState.MOVES, StoredState.writeMoves(next));
             append.validateWith(ancestors -> {
                 compare(commitId, expected, next, transaction.table().properties(), ancestors);
                 return true;
@@ -290,6 +302,22 @@ final class EventTable {
         }
         delete(superseded, after);
         return committed(after, next);
+    }
+
+    /**
+     * Iceberg takes no commit that is stamped more than a minute before the last one. So a clock that ran ahead holds all
+     * writers up until theirs have come as far; that is said rather than found in a message about log entries.
+     */
+    private void requireClocksAgree(TableMetadata before) {
+        Snapshot last = before.currentSnapshot();
+        long ahead = last == null ? 0 : last.timestampMillis() - System.currentTimeMillis();
+        if (last != null && ahead > CLOCK_TOLERANCE_MILLIS) {
+            throw new K2Exception.Retry(
+                    "the last commit to " + name() + " is stamped " + Instant.ofEpochMilli(last.timestampMillis())
+                            + ", " + ahead / 1000 + " s ahead of this machine's clock: Iceberg takes no other until the"
+                            + " clock is within a minute of it; set the clocks of all writers right",
+                    null);
+        }
     }
 
     /** The size of all data files, as the snapshot that was read last says; 0 where it does not. */

@@ -108,7 +108,7 @@ final class FileCache implements AutoCloseable {
             long needed = files.stream().mapToLong(RemoteFile::length).sum();
             if (needed > boundBytes) {
                 throw new K2Exception.Stop(
-                        "a view needs " + needed + " bytes in " + files.size()
+                        "a query needs " + needed + " bytes in " + files.size()
                                 + " files that are not on a local disk, and the cache may hold " + boundBytes
                                 + ": raise cache-bytes",
                         null);
@@ -129,8 +129,8 @@ final class FileCache implements AutoCloseable {
                 missing.forEach(this::forget);
                 held.removeAll(missing);
                 throw new K2Exception.Retry(
-                        "a view needs " + needed + " bytes of the cache's " + boundBytes
-                                + ", and other open views take the rest: close them, or raise cache-bytes",
+                        "a query needs " + needed + " bytes of the cache's " + boundBytes
+                                + ", and other open views hold the rest: close them, or raise cache-bytes",
                         null);
             }
         } catch (RuntimeException e) {

@@ -5,13 +5,17 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.View;
 import io.k2data.api.event.EventType;
+import io.k2data.api.query.QuerySource;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.EventStore;
+import io.k2data.pipeline.PartitionLedger;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -21,10 +25,13 @@ import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.io.FileIO;
@@ -39,17 +46,29 @@ public final class HybridEngine implements AutoCloseable {
     private static final int RESOLVE_ATTEMPTS = 40;
     private static final long RESOLVE_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
+    /**
+     * What DuckDB takes of the machine, queries and sealing together. On two processors a second thread made sealing cost
+     * half as much again, and no faster while records came.
+     */
+    private static final int THREADS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+
     private final Catalog catalog;
     private final List<Path> readable;
     private final Spool spool;
     private final FileCache cache;
     private final Duration viewMaxAge;
     private final long memoryBytes;
+    private final String noRows;
+    private final QueryMeters meters;
+    private final ManifestCache manifests = new ManifestCache();
     private final DuckDBConnection root;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
+    private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
     private final AtomicLong segments = new AtomicLong();
-    private boolean closed;
+    private final Set<PinnedView> views = ConcurrentHashMap.newKeySet();
+    private volatile Function<String, List<PartitionLedger>> ledgers = table -> List.of();
+    private volatile boolean closed;
 
     private HybridEngine(
             Catalog catalog,
@@ -58,6 +77,8 @@ public final class HybridEngine implements AutoCloseable {
             FileCache cache,
             Duration viewMaxAge,
             long memoryBytes,
+            String noRows,
+            QueryMeters meters,
             DuckDBConnection root) {
         this.catalog = catalog;
         this.readable = readable;
@@ -65,6 +86,8 @@ public final class HybridEngine implements AutoCloseable {
         this.cache = cache;
         this.viewMaxAge = viewMaxAge;
         this.memoryBytes = memoryBytes;
+        this.noRows = noRows;
+        this.meters = meters;
         this.root = root;
     }
 
@@ -79,17 +102,26 @@ public final class HybridEngine implements AutoCloseable {
      *     behind that were killed
      * @param bounds what may be used of memory and disk
      * @param viewMaxAge how long a view may be used; shorter than the table keeps snapshots
+     * @param meters where what queries cost is registered, as {@code k2.query.*}
      * @return the engine; the caller closes it
      * @throws K2Exception.Stop if DuckDB cannot start or the spool cannot be made
      */
     public static HybridEngine open(
-            Catalog catalog, List<Path> readable, Path spoolRoot, Bounds bounds, Duration viewMaxAge) {
+            Catalog catalog,
+            List<Path> readable,
+            Path spoolRoot,
+            Bounds bounds,
+            Duration viewMaxAge,
+            MeterRegistry meters) {
         DuckDBConnection root = null;
         try {
             Spool spool = Spool.open(spoolRoot.toAbsolutePath().normalize(), bounds.spoolBytes());
             Properties settings = new Properties();
             settings.setProperty("autoinstall_known_extensions", "false");
             settings.setProperty("autoload_known_extensions", "false");
+            // K2's own SQL is flat; what SelectGuard lets through is no deeper.
+            settings.setProperty("max_expression_depth", "250");
+            settings.setProperty("threads", Integer.toString(THREADS));
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -110,6 +142,9 @@ public final class HybridEngine implements AutoCloseable {
                             + "]");
             Sql.run(root, "set global enable_external_access = false");
             Sql.run(root, "create schema " + Segment.SCHEMA);
+            // Footers of data files stay in memory, of which DuckDB's limit is the bound.
+            Sql.run(root, "set global parquet_metadata_cache = true");
+            String noRows = noRows(root, spool.directory());
             Sql.run(root, "set global lock_configuration = true");
             return new HybridEngine(
                     catalog,
@@ -118,6 +153,8 @@ public final class HybridEngine implements AutoCloseable {
                     new FileCache(spool.directory().resolve("cache"), bounds.cacheBytes()),
                     viewMaxAge,
                     bounds.memoryBytes(),
+                    noRows,
+                    QueryMeters.in(meters),
                     root);
         } catch (SQLException | IOException e) {
             close(root, e);
@@ -148,15 +185,15 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if the table cannot hold the event type
      */
     public EventStore store(EventType<?> type, Role role) {
-        if (type.name().equalsIgnoreCase(DeferredRelation.NAME)) {
-            throw new IllegalArgumentException(
-                    "an event type cannot be named '" + type.name() + "': views have a relation of that name");
-        }
+        ReservedRelations.requireFree(type);
         StorageCounts counts = new StorageCounts();
         EventTable table = EventTable.open(catalog, type, role, counts);
         EventTable reading = EventTable.open(catalog, type, role, counts);
         lock.lock();
         try {
+            if (sources.stream().anyMatch(source -> source.name().equalsIgnoreCase(type.name()))) {
+                throw new IllegalArgumentException("there is a source named '" + type.name() + "' already");
+            }
             if (stores.stream().anyMatch(store -> store.type().name().equals(type.name()) && store.role() == role)) {
                 throw new IllegalArgumentException("there is a " + role + "'s store of " + type.name() + " already");
             }
@@ -196,6 +233,36 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     /**
+     * Sets who knows what is missing of the streams of a table, for the relation {@code gaps} of views from now on.
+     *
+     * @param source gives, by the table's name, the ledgers of all partitions that are worked on here; called by threads that
+     *     query, and may block and throw {@link K2Exception}
+     */
+    public void ledgers(Function<String, List<PartitionLedger>> source) {
+        ledgers = source;
+    }
+
+    /**
+     * Gives views from now on a relation of a source's rows, as they are when the view is opened.
+     *
+     * @param source the source; stays the caller's
+     * @throws IllegalArgumentException if there is a relation of that name
+     */
+    public void add(QuerySource source) {
+        lock.lock();
+        try {
+            if (ReservedRelations.isReserved(source.name())
+                    || sources.stream().anyMatch(other -> other.name().equalsIgnoreCase(source.name()))
+                    || stores.stream().anyMatch(store -> store.type().name().equalsIgnoreCase(source.name()))) {
+                throw new IllegalArgumentException("there is a relation '" + source.name() + "' already");
+            }
+            sources.add(source);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Pins a cut over open stores: the live side first, then the snapshots.
      *
      * @param tables the tables to show; an empty set means all
@@ -204,6 +271,13 @@ public final class HybridEngine implements AutoCloseable {
      * @throws K2Exception.Stop if a table cannot be answered from
      */
     public View view(Set<String> tables) {
+        long began = System.nanoTime();
+        View view = pinned(tables);
+        meters.open().record(System.nanoTime() - began, TimeUnit.NANOSECONDS);
+        return view;
+    }
+
+    private View pinned(Set<String> tables) {
         K2Exception.Retry last = null;
         for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
             if (attempt > 0) {
@@ -213,6 +287,7 @@ public final class HybridEngine implements AutoCloseable {
                     break;
                 }
             }
+            requireOpen();
             DuckDBConnection connection;
             try {
                 connection = connect();
@@ -239,16 +314,6 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     private View pin(DuckDBConnection connection, Set<String> tables) throws SQLException {
-        List<AutoCloseable> held = new ArrayList<>();
-        try {
-            return pin(connection, tables, held);
-        } catch (SQLException | RuntimeException e) {
-            PinnedView.closeAll(held, e);
-            throw e;
-        }
-    }
-
-    private View pin(DuckDBConnection connection, Set<String> tables, List<AutoCloseable> held) throws SQLException {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
@@ -276,21 +341,112 @@ public final class HybridEngine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
+        pins.forEach((store, pin) -> resolved.put(store.type().name(), store.resolve(pin)));
+        return view(connection, resolved, ledgers);
+    }
+
+    /**
+     * Shows what open stores' tables held at an instant, as far as it was committed by then. There are no live rows in it.
+     *
+     * @param tables the tables to show; an empty set means all
+     * @param instant the instant, by the clocks of those who committed
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if a table cannot be read just now
+     * @throws K2Exception.Stop if a table's snapshot of that instant expired
+     */
+    public View asOf(Set<String> tables, Instant instant) {
+        return past(tables, TimeTravel.at(instant));
+    }
+
+    /**
+     * Shows what an open store's table held as of a snapshot of its main branch. There are no live rows in it.
+     *
+     * @param table the table
+     * @param snapshotId the snapshot
+     * @return the view; the caller closes it
+     * @throws K2Exception.Retry if the table cannot be read just now
+     * @throws K2Exception.Stop if the snapshot expired, or was never on the main branch
+     */
+    public View asOf(String table, long snapshotId) {
+        return past(Set.of(table), TimeTravel.of(snapshotId));
+    }
+
+    private View past(Set<String> tables, TimeTravel.Choice choice) {
+        Map<String, IcebergEventStore> shown = new TreeMap<>();
+        lock.lock();
+        try {
+            stores.stream()
+                    .filter(store -> isShown(store, tables))
+                    .forEach(store -> shown.put(store.type().name(), store));
+        } finally {
+            lock.unlock();
+        }
+        DuckDBConnection connection = null;
+        try {
+            connection = connect();
+            Sql.run(connection, "BEGIN");
+            Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
+            shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
+            return view(connection, resolved, HybridEngine::noLedger);
+        } catch (SQLException e) {
+            close(connection, e);
+            throw Sql.failed("opening a view of the past", e);
+        } catch (RuntimeException e) {
+            close(connection, e);
+            throw e;
+        }
+    }
+
+    private static List<PartitionLedger> noLedger(String table) {
+        throw new K2Exception.Stop("only what is missing now is known, not what was at the time of this view", null);
+    }
+
+    private View view(
+            DuckDBConnection connection,
+            Map<String, IcebergEventStore.Resolved> tables,
+            Function<String, List<PartitionLedger>> ledgers)
+            throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
-        for (Map.Entry<IcebergEventStore, IcebergEventStore.Pin> entry : pins.entrySet()) {
-            IcebergEventStore.Resolved resolved = entry.getKey().resolve(entry.getValue());
-            held.add(resolved);
-            String name = entry.getKey().type().name();
-            Sql.run(connection, "create temp view " + Sql.name(name) + " as " + resolved.sql());
+        ViewRelations relations = new ViewRelations(this, connection);
+        for (Map.Entry<String, IcebergEventStore.Resolved> table : tables.entrySet()) {
+            String name = table.getKey();
+            IcebergEventStore.Resolved resolved = table.getValue();
+            relations.add(name, resolved);
             Long snapshotId = resolved.snapshotId();
             cuts.put(
                     name,
                     new Cut.TableCut(
                             snapshotId == null ? OptionalLong.empty() : OptionalLong.of(snapshotId), resolved.cut()));
         }
+        try {
+            for (QuerySource source : sources) {
+                relations.add(source);
+            }
+        } catch (SQLException | RuntimeException e) {
+            relations.close();
+            throw e;
+        }
         Cut cut = new Cut(cuts);
-        Sql.run(connection, "create temp view " + Sql.name(DeferredRelation.NAME) + " as " + DeferredRelation.of(cut));
-        return new PinnedView(connection, cut, viewMaxAge, held);
+        relations.addReserved(cut, ledgers);
+        return opened(new PinnedView(connection, cut, viewMaxAge, relations, views::remove));
+    }
+
+    private View opened(PinnedView view) {
+        lock.lock();
+        try {
+            requireOpen();
+            views.add(view);
+            return view;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the query engine is closed");
+        }
     }
 
     private static boolean isShown(IcebergEventStore store, Set<String> tables) {
@@ -299,6 +455,33 @@ public final class HybridEngine implements AutoCloseable {
 
     long memoryBytes() {
         return memoryBytes;
+    }
+
+    /**
+     * A list, as SQL, of Parquet files without rows, which any table's fields can be read from. More than one: of a single
+     * file DuckDB takes statistics into account when it plans.
+     */
+    String noRows() {
+        return noRows;
+    }
+
+    private static String noRows(DuckDBConnection connection, Path directory) throws SQLException {
+        List<Path> files = List.of(directory.resolve("no-rows-1.parquet"), directory.resolve("no-rows-2.parquet"));
+        for (Path file : files) {
+            Sql.run(
+                    connection,
+                    "copy (select 1 as no_column where false) to " + Sql.text(file.toString())
+                            + " (format parquet, field_ids {no_column: " + Integer.MAX_VALUE + "})");
+        }
+        return HistoryFiles.paths(files);
+    }
+
+    QueryMeters meters() {
+        return meters;
+    }
+
+    ManifestCache manifests() {
+        return manifests;
     }
 
     Spool spool() {
@@ -361,7 +544,9 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    /** Closes what is left open, and removes the spool. Views that are open fail from now on. */
+    /**
+     * Closes what is left open, and removes the spool. Views that are open end: a query that runs on one fails, and says why.
+     */
     @Override
     public void close() {
         lock.lock();
@@ -370,6 +555,8 @@ public final class HybridEngine implements AutoCloseable {
                 return;
             }
             closed = true;
+            // DuckDB stops what runs on a connection that is closed, and goes on with what runs on the others.
+            views.forEach(PinnedView::end);
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
             cache.close();

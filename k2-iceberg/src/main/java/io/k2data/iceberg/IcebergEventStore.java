@@ -16,6 +16,7 @@ import io.k2data.pipeline.Rejection;
 import io.k2data.pipeline.Row;
 import io.k2data.pipeline.StorageUse;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -23,6 +24,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -36,8 +38,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.StatisticsFile;
+import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.exceptions.NotFoundException;
+import org.apache.iceberg.expressions.Expression;
+import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.io.FileIO;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
@@ -77,6 +82,12 @@ final class IcebergEventStore implements EventStore {
     private TableLayout segmentLayout;
     private DataFileWriter files;
 
+    /** Ingest thread. */
+    private SegmentShape shape;
+
+    /** Ingest thread; closed with its connection. */
+    private @Nullable PreparedStatement askMemory;
+
     /** By partition number, how many repairs the table had when the segments' rows were judged. Guarded by the engine. */
     private Map<Integer, Long> repairs = Map.of();
 
@@ -106,6 +117,7 @@ final class IcebergEventStore implements EventStore {
         this.loaded = table.current();
         this.layout = TableLayout.of(type, table.table().schema());
         this.segmentLayout = layout;
+        this.shape = new SegmentShape(type, layout);
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
         this.writer = engine.connect();
         this.sealer = engine.connect();
@@ -208,6 +220,10 @@ final class IcebergEventStore implements EventStore {
     public void begin(Map<LogPartition, Long> from) {
         engine.locked(() -> {
             dropSegments();
+            if (!layout.columnNames().equals(segmentLayout.columnNames())) {
+                shape.drop(writer);
+                shape = new SegmentShape(type, layout);
+            }
             segmentLayout = layout;
             Map<Integer, Long> judgedWith = new HashMap<>();
             from.keySet().forEach(partition -> {
@@ -217,7 +233,7 @@ final class IcebergEventStore implements EventStore {
             repairs = judgedWith;
             deferring.keySet().retainAll(from.keySet());
             outdated = false;
-            segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), from));
+            segments.add(Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), from));
         });
     }
 
@@ -261,8 +277,12 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void append(List<Row> rows, Map<LogPartition, Long> liveEnds) {
+        Segment open = open();
+        if (open.needsFit(rows)) {
+            engine.locked(() -> open.fit(writer, rows));
+        }
         try {
-            open().append(writer, rows, liveEnds);
+            open.append(writer, rows, liveEnds);
         } catch (SQLException e) {
             throw Sql.failed("appending rows of " + type.name(), e);
         }
@@ -300,11 +320,16 @@ final class IcebergEventStore implements EventStore {
     @Override
     public long liveBytes() {
         // What queries use besides says nothing about rows that wait for their commit.
-        try (Statement statement = writer.createStatement();
-                ResultSet result = statement.executeQuery("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
-                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'")) {
-            result.next();
-            return result.getLong(1);
+        try {
+            if (askMemory == null) {
+                // Asked several times a second; planning it costs more than running it.
+                askMemory = writer.prepareStatement("select coalesce(sum(memory_usage_bytes), 0)::BIGINT from"
+                        + " duckdb_memory() where tag = 'IN_MEMORY_TABLE'");
+            }
+            try (ResultSet result = askMemory.executeQuery()) {
+                result.next();
+                return result.getLong(1);
+            }
         } catch (SQLException e) {
             throw Sql.failed("asking for its memory", e);
         }
@@ -318,8 +343,8 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
-        engine.locked(() ->
-                segments.add(Segment.create(writer, layout, type.name(), engine.nextSegment(), sealed.liveEnds())));
+        engine.locked(() -> segments.add(
+                Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), sealed.liveEnds())));
         return sealed;
     }
 
@@ -362,7 +387,8 @@ final class IcebergEventStore implements EventStore {
     @Override
     public void replay(LogPartition partition, long horizonMillis, StoredRowVisitor visitor) {
         TableMetadata metadata = loaded;
-        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata))) {
+        HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
+        try (LocalFiles local = engine.local(table.table().io(), history.matching(inPartition(partition)))) {
             String inPartition = inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition);
             // The deduplicator counts from the newest row that has an id; so must the horizon.
             String withId = type.idColumns().isEmpty()
@@ -479,7 +505,12 @@ final class IcebergEventStore implements EventStore {
             return found;
         }
         TableMetadata metadata = table.refresh();
-        try (LocalFiles local = engine.local(table.table().io(), HistoryFiles.plan(table.table(), metadata));
+        HistoryFiles history = plan(table.table(), metadata, metadata.currentSnapshot());
+        Expression among = Expressions.and(
+                inPartition(partition),
+                Expressions.greaterThanOrEqual("kafka_offset", Collections.min(offsets)),
+                Expressions.lessThanOrEqual("kafka_offset", Collections.max(offsets)));
+        try (LocalFiles local = engine.local(table.table().io(), history.matching(among));
                 Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select kafka_offset from ("
                         + HistoryFiles.select(layout, metadata.schema(), local.paths())
@@ -492,6 +523,23 @@ final class IcebergEventStore implements EventStore {
             throw Sql.failed("looking for offsets of " + type.name(), e);
         }
         return found;
+    }
+
+    private static Expression inPartition(LogPartition partition) {
+        return Expressions.equal("kafka_partition", partition.partition());
+    }
+
+    private HistoryFiles plan(Table from, TableMetadata metadata, @Nullable Snapshot snapshot) {
+        return HistoryFiles.plan(from, metadata.schema(), snapshot, boundedColumns(), engine.manifests());
+    }
+
+    /** The columns that queries choose rows by: the stream, the event's time, id and sequence, and the position. */
+    private Set<String> boundedColumns() {
+        Set<String> names = new HashSet<>(Set.of("venue", "symbol", "event_time"));
+        type.idColumns().forEach(column -> names.add(column.name()));
+        type.sequenceColumn().ifPresent(column -> names.add(column.name()));
+        type.provenance().forEach(column -> names.add(column.name()));
+        return names;
     }
 
     private static List<String> names(List<Column> columns) {
@@ -508,10 +556,19 @@ final class IcebergEventStore implements EventStore {
                 .orElseThrow(() -> new IllegalArgumentException("no id column of " + type.name() + " holds " + id));
         try (DuckDBConnection connection = engine.connect()) {
             Sql.run(connection, "BEGIN");
-            Pin pin = pin(connection);
-            try (Resolved resolved = resolve(pin);
+            Resolved resolved = resolve(pin(connection));
+            Expression near = Expressions.and(
+                    inPartition(partition),
+                    Expressions.equal("venue", stream.venue()),
+                    Expressions.equal("symbol", stream.symbol()),
+                    Expressions.equal(column.name(), id),
+                    Expressions.greaterThanOrEqual("kafka_time", (logTimeMillis - windowMillis) * 1000),
+                    Expressions.lessThanOrEqual("kafka_time", (logTimeMillis + windowMillis) * 1000));
+            try (LocalFiles local =
+                            engine.local(resolved.io(), resolved.history().matching(near));
                     PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
-                            + resolved.everyRow() + ") where kafka_partition = ? and venue = ? and symbol = ? and "
+                            + resolved.everyRow(local.paths())
+                            + ") where kafka_partition = ? and venue = ? and symbol = ? and "
                             + Sql.name(column.name())
                             + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
                 statement.setInt(1, partition.partition());
@@ -544,7 +601,7 @@ final class IcebergEventStore implements EventStore {
         Map<Integer, Long> starts = new TreeMap<>();
         Map<Integer, Long> ends = new TreeMap<>();
         for (Segment segment : segments) {
-            live.add(new Seam.Live(segment.rowRelation(), segmentLayout.columnNames(), Set.of()));
+            live.add(new Seam.Live(segment.rowRelation(), segment.expressions(), Set.of()));
             try (Statement statement = connection.createStatement();
                     ResultSet result = statement.executeQuery("select kafka_partition, min(next_offset),"
                             + " max(next_offset) from " + segment.progressRelation() + " group by kafka_partition")) {
@@ -566,7 +623,7 @@ final class IcebergEventStore implements EventStore {
         Map<LogPartition, PartitionCut> cut = new LinkedHashMap<>();
         Map<Integer, Long> tableOffsets = new TreeMap<>();
         TableMetadata metadata;
-        List<RemoteFile> files;
+        HistoryFiles history;
         synchronized (reading) {
             metadata = reading.refresh();
             Map<LogPartition, StoredState> states = reading.states(metadata);
@@ -614,22 +671,37 @@ final class IcebergEventStore implements EventStore {
                             new PartitionCut(0, 0, pin.ends().getOrDefault(number, 0L), List.of()));
                 }
             });
-            files = plannedFiles(metadata);
+            history = planned(metadata);
         }
-        // Files may have to be fetched; other views need not wait for that.
-        LocalFiles local = engine.local(reading.table().io(), files);
         Snapshot snapshot = metadata.currentSnapshot();
-        try {
-            String history = HistoryFiles.select(pin.layout(), metadata.schema(), local.paths());
+        return new Resolved(
+                snapshot == null ? null : snapshot.snapshotId(),
+                cut,
+                pin.layout(),
+                pin.live(),
+                tableOffsets,
+                history,
+                reading.table().io());
+    }
+
+    /** An earlier snapshot's rows and no live ones. Any thread. */
+    Resolved past(TimeTravel.Choice choice) {
+        synchronized (reading) {
+            TableMetadata metadata = reading.refresh();
+            List<Snapshot> known = EventTable.history(metadata);
+            Snapshot chosen = choice.among(reading.name(), known);
+            Map<LogPartition, PartitionCut> cut =
+                    TimeTravel.cut(reading.name(), chosen, known, reading.states(metadata));
+            Map<Integer, Long> ends = new TreeMap<>();
+            cut.forEach((partition, range) -> ends.put(partition.partition(), range.tableOffset()));
             return new Resolved(
-                    snapshot == null ? null : snapshot.snapshotId(),
+                    chosen == null ? null : chosen.snapshotId(),
                     cut,
-                    Seam.union(history, pin.layout(), pin.live(), tableOffsets),
-                    Seam.both(history, pin.layout(), pin.live()),
-                    local);
-        } catch (RuntimeException e) {
-            local.close();
-            throw e;
+                    TableLayout.of(type, metadata.schema()),
+                    List.of(),
+                    ends,
+                    plan(reading.table(), metadata, chosen),
+                    reading.table().io());
         }
     }
 
@@ -659,12 +731,12 @@ final class IcebergEventStore implements EventStore {
         return deferred;
     }
 
-    private List<RemoteFile> plannedFiles(TableMetadata metadata) {
+    private HistoryFiles planned(TableMetadata metadata) {
         Snapshot snapshot = metadata.currentSnapshot();
         long id = snapshot == null ? -1 : snapshot.snapshotId();
         Planned known = planned;
         if (known == null || known.snapshotId() != id) {
-            known = new Planned(id, HistoryFiles.plan(reading.table(), metadata));
+            known = new Planned(id, plan(reading.table(), metadata, snapshot));
             planned = known;
         }
         return known.files();
@@ -674,6 +746,7 @@ final class IcebergEventStore implements EventStore {
     public void close() {
         engine.locked(() -> {
             dropSegments();
+            shape.drop(writer);
             writer.close();
             sealer.close();
             engine.forget(this);
@@ -681,7 +754,7 @@ final class IcebergEventStore implements EventStore {
     }
 
     /** The files of a snapshot; a snapshot never changes. */
-    private record Planned(long snapshotId, List<RemoteFile> files) {}
+    private record Planned(long snapshotId, HistoryFiles files) {}
 
     /**
      * The live side as one DuckDB transaction sees it.
@@ -722,25 +795,35 @@ final class IcebergEventStore implements EventStore {
     }
 
     /**
-     * A pinned live side with the history under it. It holds the files that history is read from.
+     * A pinned live side with the history under it.
      *
      * @param snapshotId the snapshot, or null if there is none yet
      * @param cut by partition
-     * @param sql a query for all rows of the cut
-     * @param everyRow a query for all rows there are, those below the table offset that are not committed yet among them;
-     *     a row may come twice
-     * @param files the files it reads
+     * @param layout the columns
+     * @param live the live rows
+     * @param tableOffsets by partition, where history ends
+     * @param history the snapshot's files
+     * @param io reads them
      */
     record Resolved(
             @Nullable Long snapshotId,
             Map<LogPartition, PartitionCut> cut,
-            String sql,
-            String everyRow,
-            LocalFiles files)
-            implements AutoCloseable {
-        @Override
-        public void close() {
-            files.close();
+            TableLayout layout,
+            List<Seam.Live> live,
+            Map<Integer, Long> tableOffsets,
+            HistoryFiles history,
+            FileIO io) {
+        /** A query for all rows of the cut, given one for those of history. */
+        String sql(String rowsOfHistory) {
+            return Seam.union(rowsOfHistory, layout, live, tableOffsets);
+        }
+
+        /**
+         * A query for the rows of files of history and all live rows, those below the table offset that are not committed
+         * yet among them; a row may come twice.
+         */
+        String everyRow(List<Path> files) {
+            return Seam.both(HistoryFiles.select(layout, history.schema(), files), layout, live);
         }
     }
 }

@@ -1,5 +1,8 @@
 package io.k2data.iceberg;
 
+import io.k2data.iceberg.BeforeSelect.Parameters;
+import java.io.InputStream;
+import java.io.Reader;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -13,7 +16,10 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
@@ -37,33 +43,55 @@ final class ReadOnlyConnection implements InvocationHandler {
             "executeBatch",
             "executeLargeBatch");
 
-    private final DuckDBConnection parser;
+    /** Metadata calls whose first argument is a catalog. */
+    private static final Set<String> OF_RELATIONS = Set.of("getTables", "getColumns", "getSchemas");
+
+    private final Pinned pinned;
     private final Object target;
     private final @Nullable Connection connection;
     private final @Nullable Object parent;
-    private final long expiresNanos;
-    private final Duration maxAge;
+
+    /** Of a prepared statement: its text, and the calls that set its parameters, by their number. */
+    private final @Nullable String prepared;
+
+    private final Map<Integer, Setting> settings = new TreeMap<>();
+
+    /** A call that sets a parameter. */
+    private record Setting(Method method, Object[] arguments) {}
+
+    /**
+     * What a view's connection, statements and results have in common.
+     *
+     * @param parser DuckDB's connection
+     * @param expiresNanos until when statements may be run, by {@link System#nanoTime}
+     * @param maxAge how long that was to be, for the message
+     * @param before asked before each statement
+     * @param ended why nothing can be asked any more; null while it can
+     */
+    private record Pinned(
+            DuckDBConnection parser,
+            long expiresNanos,
+            Duration maxAge,
+            BeforeSelect before,
+            Supplier<@Nullable String> ended) {}
 
     private ReadOnlyConnection(
-            DuckDBConnection parser,
+            Pinned pinned,
             Object target,
             @Nullable Connection connection,
             @Nullable Object parent,
-            long expiresNanos,
-            Duration maxAge) {
-        this.parser = parser;
+            @Nullable String prepared) {
+        this.pinned = pinned;
         this.target = target;
         this.connection = connection;
         this.parent = parent;
-        this.expiresNanos = expiresNanos;
-        this.maxAge = maxAge;
+        this.prepared = prepared;
     }
 
-    static Connection over(DuckDBConnection connection, Duration maxAge) {
-        return wrap(
-                Connection.class,
-                new ReadOnlyConnection(
-                        connection, connection, null, null, System.nanoTime() + maxAge.toNanos(), maxAge));
+    static Connection over(
+            DuckDBConnection connection, Duration maxAge, BeforeSelect before, Supplier<@Nullable String> ended) {
+        Pinned pinned = new Pinned(connection, System.nanoTime() + maxAge.toNanos(), maxAge, before, ended);
+        return wrap(Connection.class, new ReadOnlyConnection(pinned, connection, null, null, null));
     }
 
     private static <T> T wrap(Class<T> type, ReadOnlyConnection handler) {
@@ -110,82 +138,137 @@ final class ReadOnlyConnection implements InvocationHandler {
                 }
             }
         }
-        if (arguments != null && arguments.length > 0 && arguments[0] instanceof String sql && takesSql(name)) {
-            requireSelect(sql);
+        String sql = prepared;
+        if (arguments != null && arguments.length > 0 && arguments[0] instanceof String given && takesSql(name)) {
+            requireOpen(null);
+            before(() -> pinned.before.reads(SelectGuard.check(pinned.parser, given)));
+            sql = given;
         }
         if (name.startsWith("execute")) {
             if (name.endsWith("Update")) {
                 throw refused(name);
             }
-            if (System.nanoTime() - expiresNanos > 0) {
-                throw new SQLTimeoutException("this view is older than " + maxAge
-                        + ", the files it reads may be removed by now; open a new one");
+            requireOpen(null);
+            if (System.nanoTime() - pinned.expiresNanos > 0) {
+                throw new SQLTimeoutException(
+                        "this view is older than " + pinned.maxAge
+                                + ", the files it reads may be removed by now; open a new one",
+                        "25P04");
             }
+            if (sql != null) {
+                String text = sql;
+                before(() -> pinned.before.run(text, text == prepared ? parameters() : Parameters.NONE));
+            }
+        } else if (name.startsWith("prepare")) {
+            before(pinned.before::bind);
         }
         Object result;
         try {
-            result = method.invoke(target, arguments);
+            result = method.invoke(target, target instanceof DatabaseMetaData ? ofTheView(name, arguments) : arguments);
         } catch (InvocationTargetException e) {
             throw explained(e.getTargetException());
         }
-        return wrapResult(proxy, result);
+        if (result == null && name.equals("executeQuery")) {
+            // What DuckDB's driver gives when the connection was closed at the wrong moment.
+            requireOpen(null);
+        }
+        if (prepared != null) {
+            note(method, arguments);
+        }
+        return wrapResult(proxy, result, sql);
+    }
+
+    /** Metadata is of the view's relations, not of the segments and system tables behind them. */
+    private static @Nullable Object @Nullable [] ofTheView(String name, @Nullable Object @Nullable [] arguments) {
+        if (arguments != null && arguments.length > 1 && OF_RELATIONS.contains(name)) {
+            @Nullable Object[] ours = arguments.clone();
+            ours[0] = "temp";
+            return ours;
+        }
+        return arguments;
+    }
+
+    private void requireOpen(@Nullable Throwable cause) throws SQLException {
+        String why = pinned.ended.get();
+        if (why != null) {
+            throw SqlErrors.closed(why, cause);
+        }
+    }
+
+    /** A view that was closed under a statement shows in many ways, of which only the reason is worth telling. */
+    private Throwable explained(Throwable failure) throws SQLException {
+        requireOpen(failure);
+        return failure instanceof SQLException e ? SqlErrors.explained(e) : failure;
+    }
+
+    private void before(HybridEngine.SqlAction action) throws Throwable {
+        try {
+            action.run();
+        } catch (SQLException e) {
+            throw explained(e);
+        }
+    }
+
+    /** Keeps what parameters are set to. */
+    private void note(Method method, @Nullable Object @Nullable [] arguments) {
+        if (method.getName().equals("clearParameters")) {
+            settings.clear();
+        } else if (method.getDeclaringClass() == PreparedStatement.class
+                && method.getName().startsWith("set")
+                && arguments != null
+                && arguments.length > 1
+                && arguments[0] instanceof Integer number) {
+            settings.put(number, new Setting(method, arguments.clone()));
+        }
+    }
+
+    /** What the parameters are set to; null if one of them can be read only once. */
+    private @Nullable Parameters parameters() {
+        if (settings.values().stream()
+                .anyMatch(setting ->
+                        setting.arguments[1] instanceof InputStream || setting.arguments[1] instanceof Reader)) {
+            return null;
+        }
+        return statement -> {
+            for (Setting setting : settings.values()) {
+                try {
+                    setting.method.invoke(statement, setting.arguments);
+                } catch (InvocationTargetException e) {
+                    throw e.getTargetException() instanceof SQLException refused
+                            ? refused
+                            : new SQLException(e.getTargetException());
+                } catch (IllegalAccessException e) {
+                    throw new SQLException(e);
+                }
+            }
+        };
     }
 
     private static boolean takesSql(String method) {
         return method.startsWith("execute") || method.startsWith("prepare");
     }
 
-    private @Nullable Object wrapResult(Object proxy, @Nullable Object result) {
+    private @Nullable Object wrapResult(Object proxy, @Nullable Object result, @Nullable String sql) {
         Connection owner = proxy instanceof Connection self ? self : connection;
         if (result instanceof PreparedStatement) {
-            return wrap(PreparedStatement.class, behind(result, owner, null));
+            return wrap(PreparedStatement.class, behind(result, owner, null, sql));
         } else if (result instanceof Statement) {
-            return wrap(Statement.class, behind(result, owner, null));
+            return wrap(Statement.class, behind(result, owner, null, null));
         } else if (result instanceof DatabaseMetaData) {
-            return wrap(DatabaseMetaData.class, behind(result, owner, null));
+            return wrap(DatabaseMetaData.class, behind(result, owner, null, null));
         } else if (result instanceof ResultSet) {
-            return wrap(ResultSet.class, behind(result, owner, proxy instanceof Statement ? proxy : null));
+            return wrap(ResultSet.class, behind(result, owner, proxy instanceof Statement ? proxy : null, null));
         }
         return result;
     }
 
-    private ReadOnlyConnection behind(Object behind, @Nullable Connection owner, @Nullable Object statement) {
-        return new ReadOnlyConnection(parser, behind, owner, statement, expiresNanos, maxAge);
-    }
-
-    private void requireSelect(String sql) throws SQLException {
-        try (PreparedStatement statement = parser.prepareStatement(
-                "select j ->> 'error' = 'true', j ->> 'error_type', j ->> 'error_message', json_array_length(j, '$.statements')"
-                        + " from (select json_serialize_sql(?::varchar) as j)")) {
-            statement.setString(1, sql);
-            try (ResultSet result = statement.executeQuery()) {
-                result.next();
-                if (result.getBoolean(1)) {
-                    throw "not implemented".equals(result.getString(2))
-                            ? refused("a statement that is no SELECT")
-                            : new SQLException(result.getString(3));
-                }
-                if (result.getLong(4) != 1) {
-                    throw new SQLException("one statement at a time, found " + result.getLong(4));
-                }
-            }
-        } catch (SQLException e) {
-            throw (SQLException) explained(e);
-        }
-    }
-
-    /** A statement that fails while it runs ends DuckDB's transaction, and with it the pin. Say so the next time. */
-    private static Throwable explained(Throwable failure) {
-        String message = failure.getMessage();
-        return failure instanceof SQLException && message != null && message.contains("transaction is aborted")
-                ? new SQLException(
-                        "an earlier statement of this view failed, and the pinned cut went with it; open a new view",
-                        failure)
-                : failure;
+    private ReadOnlyConnection behind(
+            Object behind, @Nullable Connection owner, @Nullable Object statement, @Nullable String sql) {
+        return new ReadOnlyConnection(pinned, behind, owner, statement, sql);
     }
 
     private static SQLFeatureNotSupportedException refused(String what) {
         return new SQLFeatureNotSupportedException(
-                what + " is refused: a view is read-only and pinned to one cut until it is closed");
+                what + " is refused: a view is read-only and pinned to one cut until it is closed", "25006");
     }
 }

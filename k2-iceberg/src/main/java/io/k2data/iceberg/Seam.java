@@ -16,10 +16,10 @@ final class Seam {
      * Live rows.
      *
      * @param relation a segment's row table, quoted
-     * @param columns its columns
+     * @param columns by column of the table, an expression over it for the values
      * @param without partitions whose rows in it do not count
      */
-    record Live(String relation, List<String> columns, Set<Integer> without) {
+    record Live(String relation, Map<String, String> columns, Set<Integer> without) {
         Live without(Set<Integer> partitions) {
             return new Live(relation, columns, Set.copyOf(partitions));
         }
@@ -59,10 +59,9 @@ final class Seam {
 
     private static String rows(TableLayout layout, Live segment) {
         return layout.columns().stream()
-                .map(column -> (segment.columns().contains(column.name())
-                                ? ""
-                                : "null::" + TableLayout.duckType(column.type()) + " as ")
-                        + Sql.name(column.name()))
+                .map(column ->
+                        segment.columns().getOrDefault(column.name(), "null::" + TableLayout.duckType(column.type()))
+                                + " as " + Sql.name(column.name()))
                 .collect(Collectors.joining(", ", " union all select ", " from " + segment.relation()));
     }
 }

@@ -3,6 +3,7 @@ package io.k2data.iceberg;
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
 import io.k2data.api.event.ColumnType;
+import io.k2data.iceberg.SegmentShape.Form;
 import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Row;
@@ -12,10 +13,12 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -39,12 +42,17 @@ final class Segment implements EventStore.Generation {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
     private static final int LONG_DIGITS = 18;
 
-    private final ValueAppender[] appenders;
+    private final SegmentShape shape;
+    private final List<Form> forms = new ArrayList<>();
+    private final TableLayout layout;
     private final String rowTable;
     private final String progressTable;
     private final String commitId = UUID.randomUUID().toString();
     private final Map<LogPartition, Long> rowsByPartition = new TreeMap<>();
     private final Map<LogPartition, Long> liveEnds = new HashMap<>();
+    /** In the order of the row table's columns. */
+    private ColumnAppender[] appenders = {};
+
     private @Nullable DuckDBAppender appender;
     private @Nullable DuckDBAppender progressAppender;
     private @Nullable Thread appending;
@@ -54,34 +62,79 @@ final class Segment implements EventStore.Generation {
     private @Nullable List<DataFile> files;
     private CheckpointFiles.@Nullable Written checkpointFile;
 
-    private Segment(TableLayout layout, String rowTable, String progressTable) {
-        this.appenders = layout.valueColumns().stream()
-                .map(column -> appender(column.type()))
-                .toArray(ValueAppender[]::new);
+    private Segment(TableLayout layout, SegmentShape shape, String rowTable, String progressTable) {
+        this.layout = layout;
+        this.shape = shape;
         this.rowTable = rowTable;
         this.progressTable = progressTable;
     }
 
     /** Makes the two tables and notes where the segment begins. */
     static Segment create(
-            DuckDBConnection connection, TableLayout layout, String event, long number, Map<LogPartition, Long> from)
+            DuckDBConnection connection,
+            TableLayout layout,
+            SegmentShape shape,
+            String event,
+            long number,
+            Map<LogPartition, Long> from)
             throws SQLException {
         String rowTable = event + "_" + number;
         String progressTable = rowTable + "_progress";
-        Segment segment = new Segment(layout, rowTable, progressTable);
-        Sql.run(
-                connection,
-                "create table " + segment.rowRelation()
-                        + layout.columns().stream()
-                                .map(column -> Sql.name(column.name()) + " " + TableLayout.duckType(column.type())
-                                        + (column.required() ? " not null" : ""))
-                                .collect(Collectors.joining(", ", " (", ")")));
+        Segment segment = new Segment(layout, shape, rowTable, progressTable);
+        segment.createRowTable(connection);
         Sql.run(
                 connection,
                 "create table " + segment.progressRelation()
                         + " (kafka_partition integer not null, next_offset bigint not null)");
         segment.moveEnds(connection, from);
         return segment;
+    }
+
+    /** Nothing is declared NOT NULL: rows were checked, and DuckDB's check costs as much as appending. */
+    private void createRowTable(DuckDBConnection connection) throws SQLException {
+        forms.clear();
+        forms.addAll(shape.forms(connection));
+        List<String> columns = new ArrayList<>();
+        List<ColumnAppender> inOrder = new ArrayList<>();
+        for (int i = 0; i < forms.size(); i++) {
+            Form form = forms.get(i);
+            if (form.hasSmall()) {
+                columns.add(form.smallName() + " " + form.smallType());
+                inOrder.add(new ColumnAppender(i, form, true));
+            }
+            if (form.hasFull()) {
+                columns.add(form.fullName() + " " + form.fullType());
+                inOrder.add(new ColumnAppender(i, form, false));
+            }
+        }
+        columns.add("ingestion_time TIMESTAMPTZ, kafka_partition INTEGER, kafka_offset BIGINT, kafka_time TIMESTAMPTZ");
+        inOrder.add(ColumnAppender.PROVENANCE);
+        appenders = inOrder.toArray(ColumnAppender[]::new);
+        Sql.run(
+                connection,
+                "create or replace table " + rowRelation()
+                        + columns.stream().collect(Collectors.joining(", ", " (", ")")));
+    }
+
+    /** By column of the table, an expression over the row table for its values. */
+    Map<String, String> expressions() {
+        Map<String, String> expressions = new HashMap<>();
+        for (int i = 0; i < forms.size(); i++) {
+            expressions.put(layout.valueColumns().get(i).name(), forms.get(i).expression());
+        }
+        layout.columns().forEach(column -> expressions.putIfAbsent(column.name(), Sql.name(column.name())));
+        return expressions;
+    }
+
+    /** A query for the rows in the forms in which a file of so many of them is written. */
+    private String written(long rows) {
+        List<String> columns = new ArrayList<>();
+        for (int i = 0; i < forms.size(); i++) {
+            columns.add(forms.get(i).written(rows) + " as "
+                    + Sql.name(layout.valueColumns().get(i).name()));
+        }
+        layout.columns().stream().skip(forms.size()).forEach(column -> columns.add(Sql.name(column.name())));
+        return "(select " + String.join(", ", columns) + " from " + rowRelation() + ")";
     }
 
     String rowRelation() {
@@ -110,11 +163,62 @@ final class Segment implements EventStore.Generation {
         return states;
     }
 
-    /** Adds rows and moves live ends in one transaction. After a failure the segment must not be used again. */
-    void append(DuckDBConnection connection, List<Row> rows, Map<LogPartition, Long> ends) throws SQLException {
+    /**
+     * Says whether rows have values that fit no column the segment has; it then needs {@link #fit} before {@link #append}.
+     */
+    boolean needsFit(List<Row> rows) {
         if (sealed) {
             throw new IllegalStateException("segment " + rowTable + " is sealed");
         }
+        for (Row row : rows) {
+            @Nullable Object[] values = row.values();
+            for (int i = 0; i < values.length; i++) {
+                Object value = values[i];
+                if (value != null && !forms.get(i).takes(value)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /** Gives the segment the columns that rows need. No view may be between listing and pinning segments. */
+    void fit(DuckDBConnection connection, List<Row> rows) throws SQLException {
+        closeAppenders();
+        boolean[] needed = new boolean[forms.size()];
+        for (Row row : rows) {
+            @Nullable Object[] values = row.values();
+            for (int i = 0; i < values.length; i++) {
+                Object value = values[i];
+                if (value != null && !forms.get(i).isSmall(value)) {
+                    forms.get(i).learn(value);
+                    needed[i] = true;
+                }
+            }
+        }
+        if (rowsByPartition.isEmpty()) {
+            // Nothing in it yet: it is made again, in the forms that suit these rows.
+            createRowTable(connection);
+            if (!needsFit(rows)) {
+                return;
+            }
+        }
+        List<ColumnAppender> more = new ArrayList<>(List.of(appenders));
+        for (int i = 0; i < needed.length; i++) {
+            Form form = forms.get(i);
+            if (needed[i] && !form.hasFull()) {
+                Sql.run(
+                        connection,
+                        "alter table " + rowRelation() + " add column " + form.fullName() + " " + form.fullType());
+                form.addFull();
+                more.add(new ColumnAppender(i, form, false));
+            }
+        }
+        appenders = more.toArray(ColumnAppender[]::new);
+    }
+
+    /** Adds rows and moves live ends in one transaction. After a failure the segment must not be used again. */
+    void append(DuckDBConnection connection, List<Row> rows, Map<LogPartition, Long> ends) throws SQLException {
         // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not.
         Sql.run(connection, "BEGIN");
         if (!rows.isEmpty()) {
@@ -214,63 +318,134 @@ final class Segment implements EventStore.Generation {
 
     private void appendRow(DuckDBAppender open, Row row) throws SQLException {
         open.beginRow();
-        @Nullable Object[] values = row.values();
-        for (int i = 0; i < values.length; i++) {
-            Object value = values[i];
-            if (value == null) {
-                open.appendNull();
-            } else {
-                appenders[i].append(open, value);
-            }
+        for (ColumnAppender column : appenders) {
+            column.append(open, row);
         }
-        open.appendEpochMicros(row.ingestionTimeMicros());
-        open.append(row.partition().partition());
-        open.append(row.offset());
-        open.appendEpochMicros(row.logTimeMillis() * 1000);
         open.endRow();
     }
 
-    /** Appends values of one column. */
-    @FunctionalInterface
-    private interface ValueAppender {
-        void append(DuckDBAppender open, Object value) throws SQLException;
-    }
+    /** Appends to one column of the row table; the last to all those that K2 fills. */
+    private static final class ColumnAppender {
+        static final ColumnAppender PROVENANCE = new ColumnAppender();
 
-    private static ValueAppender appender(ColumnType type) {
-        if (type instanceof ColumnType.Text || type instanceof ColumnType.Choice || type instanceof ColumnType.Json) {
-            return (open, value) -> open.append((String) value);
-        } else if (type instanceof ColumnType.Int64) {
-            return (open, value) -> open.append((long) (Long) value);
-        } else if (type instanceof ColumnType.Int32) {
-            return (open, value) -> open.append((int) (Integer) value);
-        } else if (type instanceof ColumnType.Decimal decimal) {
-            return decimal(decimal);
-        } else if (type instanceof ColumnType.Timestamp) {
-            return (open, value) -> open.appendEpochMicros((long) (Long) value);
-        } else if (type instanceof ColumnType.Bool) {
-            return (open, value) -> open.append((boolean) (Boolean) value);
-        } else if (type instanceof ColumnType.Float64) {
-            return (open, value) -> open.append((double) (Double) value);
-        } else if (type instanceof ColumnType.TextList) {
-            return (open, value) -> open.append((Collection<?>) value);
+        private final int place;
+        private final @Nullable Form form;
+        private final boolean small;
+        private final Kind kind;
+
+        private enum Kind {
+            TEXT,
+            NAME,
+            LONG,
+            INT,
+            WORD,
+            DECIMAL,
+            LONG_DECIMAL,
+            TIME,
+            BOOL,
+            FLOAT,
+            TEXTS,
+            PROVENANCE
         }
-        throw new IllegalArgumentException("unknown column type " + type);
-    }
 
-    /** Digits at the column's scale go as they are, in the words that DuckDB keeps a decimal of that precision in. */
-    private static ValueAppender decimal(ColumnType.Decimal type) {
-        int scale = type.scale();
-        if (type.precision() > LONG_DIGITS) {
-            return (open, value) -> {
-                if (value instanceof Long digits) {
-                    open.appendDecimal(digits, digits >> (Long.SIZE - 1));
-                } else {
-                    open.append((BigDecimal) value);
+        private ColumnAppender() {
+            this.place = -1;
+            this.form = null;
+            this.small = false;
+            this.kind = Kind.PROVENANCE;
+        }
+
+        ColumnAppender(int place, Form form, boolean small) {
+            this.place = place;
+            this.form = form;
+            this.small = small;
+            this.kind = !small ? kind(form.type()) : form.type() instanceof ColumnType.Decimal ? Kind.WORD : Kind.NAME;
+        }
+
+        private static Kind kind(ColumnType type) {
+            if (type instanceof ColumnType.Text
+                    || type instanceof ColumnType.Choice
+                    || type instanceof ColumnType.Json) {
+                return Kind.TEXT;
+            } else if (type instanceof ColumnType.Int64) {
+                return Kind.LONG;
+            } else if (type instanceof ColumnType.Int32) {
+                return Kind.INT;
+            } else if (type instanceof ColumnType.Decimal decimal) {
+                return decimal.precision() > LONG_DIGITS ? Kind.LONG_DECIMAL : Kind.DECIMAL;
+            } else if (type instanceof ColumnType.Timestamp) {
+                return Kind.TIME;
+            } else if (type instanceof ColumnType.Bool) {
+                return Kind.BOOL;
+            } else if (type instanceof ColumnType.Float64) {
+                return Kind.FLOAT;
+            } else if (type instanceof ColumnType.TextList) {
+                return Kind.TEXTS;
+            }
+            throw new IllegalArgumentException("unknown column type " + type);
+        }
+
+        void append(DuckDBAppender open, Row row) throws SQLException {
+            if (form == null) {
+                open.appendEpochMicros(row.ingestionTimeMicros());
+                open.append(row.partition().partition());
+                open.append(row.offset());
+                open.appendEpochMicros(row.logTimeMillis() * 1000);
+                return;
+            }
+            Object value = row.values()[place];
+            // Where the column is in both forms, the value stands in one of them.
+            if (value == null || (form.hasFull() && !standsHere(form, value))) {
+                open.appendNull();
+            } else {
+                append(open, value);
+            }
+        }
+
+        private boolean standsHere(Form form, Object value) {
+            if (form.isSmall(value)) {
+                return small;
+            }
+            if (small) {
+                return false;
+            }
+            form.learn(value);
+            return true;
+        }
+
+        private void append(DuckDBAppender open, Object value) throws SQLException {
+            switch (kind) {
+                case TEXT -> open.append((String) value);
+                case NAME -> open.append(Objects.requireNonNull(form).smallText(value));
+                case LONG -> open.append((long) (Long) value);
+                case INT -> open.append((int) (Integer) value);
+                case WORD ->
+                    open.appendDecimal(
+                            value instanceof Long digits
+                                    ? digits
+                                    : ((BigDecimal) value).unscaledValue().longValueExact());
+                case DECIMAL ->
+                    open.append(
+                            value instanceof Long digits ? BigDecimal.valueOf(digits, scale()) : (BigDecimal) value);
+                case LONG_DECIMAL -> {
+                    if (value instanceof Long digits) {
+                        // The digits as they are, in the two words that DuckDB keeps them in.
+                        open.appendDecimal(digits, digits >> (Long.SIZE - 1));
+                    } else {
+                        open.append((BigDecimal) value);
+                    }
                 }
-            };
+                case TIME -> open.appendEpochMicros((long) (Long) value);
+                case BOOL -> open.append((boolean) (Boolean) value);
+                case FLOAT -> open.append((double) (Double) value);
+                case TEXTS -> open.append((Collection<?>) value);
+                case PROVENANCE -> throw new IllegalStateException();
+            }
         }
-        return (open, value) ->
-                open.append(value instanceof Long digits ? BigDecimal.valueOf(digits, scale) : (BigDecimal) value);
+
+        private int scale() {
+            return ((ColumnType.Decimal) Objects.requireNonNull(form).type()).scale();
+        }
     }
 
     /** Closes the segment for rows, and checks that DuckDB holds what it was given. */
@@ -300,7 +475,7 @@ final class Segment implements EventStore.Generation {
     /** Writes the rows as Parquet, once; later calls give the same files. */
     List<DataFile> files(Connection connection, DataFileWriter writer) throws SQLException {
         if (files == null) {
-            files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, rowRelation(), rows());
+            files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, written(rows()), rows());
         }
         return files;
     }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.k2data.api.Cut.PartitionCut;
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import io.k2data.api.TableRolledBackException;
@@ -15,6 +16,7 @@ import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.StoredRows.StateKind;
 import io.k2data.pipeline.Tally;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -43,6 +45,10 @@ record StoredState(
         Map<StateKind, Long> checkpoints,
         String text) {
     static final String PREFIX = "k2.p.";
+
+    /** In the summary of a commit's snapshot: what it moved. */
+    static final String MOVES = "k2.moves";
+
     private static final int VERSION = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -75,6 +81,18 @@ record StoredState(
         if (state.backfills() > 0) {
             json.put("backfills", state.backfills());
         }
+        writeDeferrals(json, state);
+        if (!checkpoints.isEmpty()) {
+            ObjectNode named = json.putObject("checkpoints");
+            new TreeMap<>(checkpoints).forEach((kind, snapshot) -> named.put(CheckpointFiles.word(kind), snapshot));
+        }
+        json.put("commit", commitId);
+        json.put("snapshot", snapshotId);
+        json.put("parentSequence", parentSequence);
+        return json.toString();
+    }
+
+    private static void writeDeferrals(ObjectNode json, PartitionState state) {
         if (!state.deferred().isEmpty()) {
             ArrayNode deferrals = json.putArray("deferrals");
             for (Deferral deferral : state.deferred()) {
@@ -89,14 +107,72 @@ record StoredState(
                         .put("tiers", deferral.tiersVersion());
             }
         }
-        if (!checkpoints.isEmpty()) {
-            ObjectNode named = json.putObject("checkpoints");
-            new TreeMap<>(checkpoints).forEach((kind, snapshot) -> named.put(CheckpointFiles.word(kind), snapshot));
+    }
+
+    /**
+     * What a commit moves, for the summary of its snapshot: how far each partition reaches, for those who ask for that
+     * snapshot when it is no longer the current one. The properties alone decide where ingest goes on. Short, since every
+     * snapshot's summary is written with every commit.
+     */
+    static String writeMoves(Collection<PartitionState> states) {
+        ObjectNode moves = JSON.createObjectNode().put("v", VERSION);
+        ArrayNode partitions = moves.putArray("p");
+        for (PartitionState state : states) {
+            LogPartition partition = state.partition();
+            ObjectNode json = partitions.addObject();
+            json.put("c", partition.clusterId())
+                    .put("i", partition.topicId())
+                    .put("t", partition.topic())
+                    .put("n", partition.partition())
+                    .put("start", state.startOffset())
+                    .put("next", state.next().offset());
+            writeDeferrals(json, state);
         }
-        json.put("commit", commitId);
-        json.put("snapshot", snapshotId);
-        json.put("parentSequence", parentSequence);
-        return json.toString();
+        return moves.toString();
+    }
+
+    /** What {@link #writeMoves} wrote; nothing if the snapshot is another writer's, or from before K2 did so. */
+    static Map<LogPartition, PartitionCut> readMoves(String table, Map<String, String> summary) {
+        String text = summary.get(MOVES);
+        Map<LogPartition, PartitionCut> reached = new LinkedHashMap<>();
+        if (text == null) {
+            return reached;
+        }
+        try {
+            JsonNode moves = JSON.readTree(text);
+            if (moves.path("v").asInt(-1) != VERSION) {
+                return reached;
+            }
+            for (JsonNode json : moves.required("p")) {
+                long next = json.required("next").longValue();
+                reached.put(
+                        new LogPartition(
+                                json.required("c").asText(),
+                                json.required("i").asText(),
+                                json.required("t").asText(),
+                                json.required("n").intValue()),
+                        new PartitionCut(json.required("start").longValue(), next, next, readDeferrals(json)));
+            }
+            return reached;
+        } catch (JsonProcessingException | IllegalArgumentException | IllegalStateException e) {
+            throw new UnreadableTableException(
+                    table + ": '" + MOVES + "' in a snapshot's summary cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static List<Deferral> readDeferrals(JsonNode json) {
+        List<Deferral> deferred = new ArrayList<>();
+        for (JsonNode each : json.path("deferrals")) {
+            deferred.add(new Deferral(
+                    PriorityTier.valueOf(each.required("tier").asText()),
+                    each.required("from").longValue(),
+                    each.required("to").longValue(),
+                    each.required("records").longValue(),
+                    each.required("fromTime").longValue(),
+                    each.required("toTime").longValue(),
+                    each.required("tiers").asText()));
+        }
+        return deferred;
     }
 
     static Map<LogPartition, StoredState> readAll(String table, Map<String, String> properties) {
@@ -144,17 +220,6 @@ record StoredState(
                     json.required("lost").longValue(),
                     json.required("skipped").longValue(),
                     json.path("foreign").longValue());
-            List<Deferral> deferred = new ArrayList<>();
-            for (JsonNode each : json.path("deferrals")) {
-                deferred.add(new Deferral(
-                        PriorityTier.valueOf(each.required("tier").asText()),
-                        each.required("from").longValue(),
-                        each.required("to").longValue(),
-                        each.required("records").longValue(),
-                        each.required("fromTime").longValue(),
-                        each.required("toTime").longValue(),
-                        each.required("tiers").asText()));
-            }
             Map<StateKind, Long> checkpoints = new EnumMap<>(StateKind.class);
             for (StateKind kind : StateKind.values()) {
                 JsonNode named = json.path("checkpoints").path(CheckpointFiles.word(kind));
@@ -170,7 +235,7 @@ record StoredState(
                             tally,
                             json.path("repairs").longValue(),
                             json.path("backfills").longValue(),
-                            deferred),
+                            readDeferrals(json)),
                     json.required("commit").asText(),
                     json.required("snapshot").longValue(),
                     json.required("parentSequence").longValue(),

@@ -5,6 +5,8 @@ import static io.k2data.iceberg.StoreFixture.P1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.TableRolledBackException;
@@ -29,6 +31,7 @@ import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
+import org.apache.iceberg.TableMetadataParser;
 import org.apache.iceberg.TableOperations;
 import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.catalog.SupportsNamespaces;
@@ -445,6 +448,51 @@ class CommitProtocolTest {
     }
 
     /** Makes a catalog's commits and reads fail in the ways that real ones do. */
+    @Test
+    void aTableThatAClockRunningAheadHasStampedIsNamedAndTakesTheSameCommitOnceClocksAgree() throws Exception {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.seal());
+            stampLastCommit(fixture.catalog, 600_000);
+            fixture.append(P0, 5);
+            EventStore.Generation sealed = fixture.seal();
+            assertThatThrownBy(() -> fixture.store.commit(sealed))
+                    .isInstanceOf(K2Exception.Retry.class)
+                    .hasMessageContaining("ahead of this machine's clock");
+            // Iceberg by itself refuses it too, in other words.
+            assertThatThrownBy(
+                            () -> fixture.catalog.loadTable(TRADES).newAppend().commit())
+                    .isInstanceOf(RuntimeException.class)
+                    .hasMessageContaining("snapshot");
+            stampLastCommit(fixture.catalog, -600_000);
+            fixture.store.commit(sealed);
+            assertThat(fixture.positions()).hasSize(15).doesNotHaveDuplicates();
+        }
+    }
+
+    /** Moves the time of the table's last commit, as if a machine with another clock had made it. */
+    private static void stampLastCommit(Catalog catalog, long millis) throws Exception {
+        TableOperations operations = ((HasTableOperations) catalog.loadTable(TRADES)).operations();
+        TableMetadata base = operations.current();
+        ObjectMapper mapper = new ObjectMapper();
+        ObjectNode json = (ObjectNode) mapper.readTree(TableMetadataParser.toJson(base));
+        long current = base.currentSnapshot().snapshotId();
+        move(json, "last-updated-ms", millis);
+        for (String log : List.of("snapshots", "snapshot-log")) {
+            json.get(log).forEach(entry -> {
+                if (entry.get("snapshot-id").longValue() == current) {
+                    move((ObjectNode) entry, "timestamp-ms", millis);
+                }
+            });
+        }
+        json.putArray("metadata-log");
+        operations.commit(base, TableMetadataParser.fromJson(mapper.writeValueAsString(json)));
+    }
+
+    private static void move(ObjectNode json, String field, long millis) {
+        json.put(field, json.get(field).longValue() + millis);
+    }
+
     static final class Faults {
         private Supplier<RuntimeException> before;
         private Supplier<RuntimeException> after;

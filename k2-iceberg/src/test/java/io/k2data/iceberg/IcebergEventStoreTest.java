@@ -9,7 +9,10 @@ import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
 import io.k2data.api.View;
 import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.event.Column;
+import io.k2data.api.event.ColumnType;
 import io.k2data.pipeline.EventStore;
+import io.k2data.query.MemorySource;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.ResultSet;
@@ -106,7 +109,13 @@ class IcebergEventStoreTest {
                 try (Statement statement = connection.createStatement();
                         ResultSet result = statement.executeQuery(
                                 "select count(*), count(distinct (kafka_partition, kafka_offset)) from ("
-                                        + resolved.sql() + ")")) {
+                                        + resolved.sql(HistoryFiles.select(
+                                                resolved.layout(),
+                                                resolved.history().schema(),
+                                                resolved.history().all().stream()
+                                                        .map(file -> LocalFileIO.path(file.location()))
+                                                        .toList()))
+                                        + ")")) {
                     result.next();
                     assertThat(result.getLong(1)).isEqualTo(87);
                     assertThat(result.getLong(2)).isEqualTo(87);
@@ -240,8 +249,41 @@ class IcebergEventStoreTest {
                 assertThat(statement.getConnection()).isSameAs(view.connection());
                 assertThat(StoreFixture.positions(view)).hasSize(10);
                 assertThatThrownBy(() -> statement.executeQuery("select * from read_text('/etc/hostname')"))
-                        .hasMessageContaining("file system operations are disabled");
+                        .hasMessageContaining("out of reach");
+                assertThat(StoreFixture.positions(view))
+                        .as("what is refused does not end the cut")
+                        .hasSize(10);
+                assertThatThrownBy(() -> statement.executeQuery("select no_column from trades"))
+                        .hasMessageContaining("no_column");
                 assertThatThrownBy(() -> statement.executeQuery("select 1")).hasMessageContaining("open a new view");
+            }
+        }
+    }
+
+    @Test
+    void aSourceOfTheUsersIsARelationToJoinWithAsItWasWhenTheViewWasOpened() throws SQLException {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0);
+                MemorySource sectors = MemorySource.of(
+                        "sectors",
+                        List.of(
+                                new Column(1, "symbol", new ColumnType.Text(), true),
+                                new Column(2, "sector", new ColumnType.Text(), false)))) {
+            fixture.append(P0, 6);
+            fixture.store.commit(fixture.seal());
+            fixture.append(P0, 3);
+            sectors.replace(List.of(new Object[] {"BTCUSDT", "it's a coin"}, new Object[] {"DOGE", null}));
+            fixture.engine.add(sectors);
+            assertThatThrownBy(() -> fixture.engine.add(sectors)).hasMessageContaining("already");
+            try (View view = fixture.engine.view(Set.of())) {
+                sectors.replace(List.of());
+                try (Statement statement = view.connection().createStatement();
+                        ResultSet row = statement.executeQuery(
+                                "select sector, count(*) from trades join sectors using (symbol) group by sector")) {
+                    assertThat(row.next()).isTrue();
+                    assertThat(row.getString(1)).isEqualTo("it's a coin");
+                    assertThat(row.getLong(2)).isEqualTo(3);
+                    assertThat(row.next()).isFalse();
+                }
             }
         }
     }

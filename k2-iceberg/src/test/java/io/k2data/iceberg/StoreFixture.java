@@ -11,6 +11,7 @@ import io.k2data.pipeline.EventStore;
 import io.k2data.pipeline.PartitionState;
 import io.k2data.pipeline.Row;
 import io.k2data.pipeline.Tally;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.sql.ResultSet;
@@ -48,7 +49,8 @@ final class StoreFixture implements AutoCloseable {
                 List.of(directory),
                 directory.resolve("spool"),
                 new HybridEngine.Bounds(256L << 20, 1L << 30, 1L << 30),
-                Duration.ofMinutes(5));
+                Duration.ofMinutes(5),
+                new SimpleMeterRegistry());
         this.store = (IcebergEventStore) engine.store(EventTypes.TRADE, Role.WRITER);
     }
 
@@ -86,6 +88,13 @@ final class StoreFixture implements AutoCloseable {
         for (int i = 0; i < count; i++) {
             rows.add(row(partition, offset++));
         }
+        next.put(partition, offset);
+        store.append(rows, Map.of(partition, offset));
+    }
+
+    /** Appends rows that end a partition's log. */
+    void appendRows(LogPartition partition, List<Row> rows) {
+        long offset = rows.get(rows.size() - 1).offset() + 1;
         next.put(partition, offset);
         store.append(rows, Map.of(partition, offset));
     }

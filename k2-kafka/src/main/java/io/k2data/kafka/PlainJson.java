@@ -15,8 +15,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the plain case of K2's JSON straight from the bytes: one flat object, known names, texts in ASCII without escapes,
- * numbers of at most 18 digits without an exponent. That is what producers of market data send, all day long. Whatever is
+ * Reads the plain case of K2's JSON straight from the bytes: one flat object, known names, numbers of at most 18 digits
+ * without an exponent. That is what producers of market data send, all day long. Whatever is
  * out of the ordinary, right or wrong, is left to {@link JsonRowDecoder}, which reads with care and names what is wrong; so
  * this class only has to be right where it gives values, and the two are tested against each other.
  *
@@ -263,11 +263,10 @@ final class PlainJson {
             if (b == '"') {
                 break;
             }
-            if (b == '\\' && kinds[place] == Kind.JSON) {
-                return escaped(from);
+            if (b == '\\' || b < 0) {
+                return kinds[place] != Kind.CHOICE && written(from);
             }
-            // Control characters, escapes, and what is not ASCII.
-            if (b < ' ' || b == '\\') {
+            if (b < ' ') {
                 return false;
             }
             hash = hash * 31 + b;
@@ -290,29 +289,53 @@ final class PlainJson {
                 || ((ColumnType.Choice) types[place]).values().contains(text);
     }
 
-    /** JSON inside a text has its quotes escaped; other escapes are not plain. */
-    private boolean escaped(int from) {
+    /** Reads a text with escapes, or with letters that are not ASCII, of which the next character is the first. */
+    private boolean written(int from) {
         StringBuilder text = new StringBuilder(2 * (at - from) + 64);
-        for (int i = from; i < at; i++) {
-            text.append((char) data[i]);
-        }
-        while (at < data.length && text.length() <= MAX_TEXT) {
-            byte b = data[at++];
-            if (b == '"') {
-                value = text.toString();
-                return true;
-            } else if (b == '\\') {
-                if (at >= data.length || (data[at] != '"' && data[at] != '\\' && data[at] != '/')) {
+        int run = from;
+        while (at < data.length && at - from <= MAX_TEXT) {
+            byte b = data[at];
+            if (b == '"' || b == '\\') {
+                if (!JsonFields.isUtf8(data, run, at)) {
                     return false;
                 }
-                text.append((char) data[at++]);
-            } else if (b < ' ') {
+                text.append(new String(data, run, at - run, StandardCharsets.UTF_8));
+                at++;
+                if (b == '"') {
+                    value = text.toString();
+                    return true;
+                }
+                if (!escape(text)) {
+                    return false;
+                }
+                run = at;
+            } else if (b >= 0 && b < ' ') {
                 return false;
             } else {
-                text.append((char) b);
+                at++;
             }
         }
         return false;
+    }
+
+    /** One escape, after its backslash; those by number are not plain. */
+    private boolean escape(StringBuilder text) {
+        if (at >= data.length) {
+            return false;
+        }
+        byte b = data[at++];
+        switch (b) {
+            case '"', '\\', '/' -> text.append((char) b);
+            case 'n' -> text.append('\n');
+            case 'r' -> text.append('\r');
+            case 't' -> text.append('\t');
+            case 'b' -> text.append('\b');
+            case 'f' -> text.append('\f');
+            default -> {
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean texts(int place) {

@@ -1,0 +1,34 @@
+package io.k2data.iceberg;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+
+/**
+ * What queries cost before DuckDB runs them.
+ *
+ * @param open pinning a view
+ * @param plan choosing the files of a statement, fetching those that are elsewhere included
+ * @param read data files that statements may have read
+ * @param pruned data files that they need not have
+ */
+record QueryMeters(Timer open, Timer plan, Counter read, Counter pruned) {
+    static QueryMeters in(MeterRegistry registry) {
+        return new QueryMeters(
+                Timer.builder("k2.query.open")
+                        .description("Time to pin a view, after waiting for its freshness")
+                        .register(registry),
+                Timer.builder("k2.query.plan")
+                        .description("Time to choose and fetch a statement's data files")
+                        .register(registry),
+                files(registry, "read"),
+                files(registry, "pruned"));
+    }
+
+    private static Counter files(MeterRegistry registry, String outcome) {
+        return Counter.builder("k2.query.files")
+                .description("Data files of the tables a view shows, by whether a statement may have read them")
+                .tag("outcome", outcome)
+                .register(registry);
+    }
+}
