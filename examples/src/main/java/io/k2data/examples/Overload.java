@@ -368,7 +368,7 @@ final class Overload implements AutoCloseable {
         show.act("the proof", "By the feed's own books, and by SQL over the table.");
         Checks checks = stage.checks();
         checks.that(isUpAndDown(levels), "up and down through all five levels, in order: " + levels);
-        checks.that(status.shed().get(PriorityTier.CRITICAL) == 0, "CRITICAL was never put off");
+        checks.that(status.shed().getOrDefault(PriorityTier.CRITICAL, 0L) == 0, "CRITICAL was never put off");
         checks.that(deferredPeak > 0 && tally.deferred() == 0, "nothing is left of " + deferredPeak + " put off");
         checks.that(
                 tally.equals(new Tally(
