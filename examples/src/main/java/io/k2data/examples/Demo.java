@@ -9,13 +9,12 @@ import java.util.stream.Stream;
 
 /** What K2 does, told in sections of two minutes each, on a real Kafka, Iceberg and DuckDB; every claim is checked. */
 public final class Demo {
-    private static final List<DemoSection> SECTIONS =
-            List.of(
-                    new IngestionSection(),
-                    new StorageSection(),
-                    new DegradationSection(),
-                    new QuerySection(),
-                    new CostSection());
+    private static final List<DemoSection> SECTIONS = List.of(
+            new IngestionSection(),
+            new StorageSection(),
+            new DegradationSection(),
+            new QuerySection(),
+            new CostSection());
 
     private static final String USAGE = """
             usage: examples/run Demo [--section NAME] [--quick] [--no-pause]

@@ -43,19 +43,23 @@ public final class JdbiQueries {
             k2.ingest(EventTypes.TRADE, "trades").start();
 
             Jdbi jdbi = Jdbi.create(k2.dataSource(Freshness.now(Duration.ofMinutes(1))));
-            BigDecimal volume = jdbi.withHandle(handle -> handle.createQuery(
-                            "select sum(quantity) from trades where price > :floor")
-                    .bind("floor", 0)
-                    .mapTo(BigDecimal.class)
-                    .one());
+            BigDecimal volume = jdbi.withHandle(
+                    handle -> handle.createQuery("select sum(quantity) from trades where price > :floor")
+                            .bind("floor", 0)
+                            .mapTo(BigDecimal.class)
+                            .one());
             System.out.println("volume " + volume);
             checks.that(volume.compareTo(feed.truth().quantity()) == 0, "every trade acknowledged is in the answer");
 
             // Outside of a transaction each statement has a cut of its own; inside, all have the first one's.
             List<Long> counts = jdbi.inTransaction(handle -> {
-                long first = handle.select("select count(*) from trades").mapTo(Long.class).one();
+                long first = handle.select("select count(*) from trades")
+                        .mapTo(Long.class)
+                        .one();
                 Feeds.send(kafka.bootstrapServers(), "trades", feed, RECORDS);
-                long second = handle.select("select count(*) from trades").mapTo(Long.class).one();
+                long second = handle.select("select count(*) from trades")
+                        .mapTo(Long.class)
+                        .one();
                 return List.of(first, second);
             });
             System.out.println("twice in one transaction, with records coming in between: " + counts);

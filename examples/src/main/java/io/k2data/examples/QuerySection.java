@@ -171,8 +171,10 @@ final class QuerySection implements DemoSection {
                     .that(
                             fewer.read() <= files.read()
                                     && second.equals(List.of(List.of(
-                                            Objects.requireNonNull(candles.get(1).get(6)),
-                                            Objects.requireNonNull(candles.get(1).get(5))))),
+                                            Objects.requireNonNull(
+                                                    candles.get(1).get(6)),
+                                            Objects.requireNonNull(
+                                                    candles.get(1).get(5))))),
                             "one minute alone is the same, and reads no more files than it needs");
             stage.checks()
                     .that(

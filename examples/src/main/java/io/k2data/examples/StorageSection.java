@@ -86,9 +86,12 @@ final class StorageSection implements DemoSection {
             fill(stage, ingest, feed, records / COMMITS);
         }
         Table table = catalog.loadTable(TableIdentifier.of("k2", "trades"));
-        stage.say("partitioned by %s, sorted by %s", table.spec().fields(), table.sortOrder().fields().stream()
-                .map(field -> table.schema().findColumnName(field.sourceId()))
-                .toList());
+        stage.say(
+                "partitioned by %s, sorted by %s",
+                table.spec().fields(),
+                table.sortOrder().fields().stream()
+                        .map(field -> table.schema().findColumnName(field.sourceId()))
+                        .toList());
         List<DataFile> files = new ArrayList<>();
         try (CloseableIterable<FileScanTask> tasks =
                 table.newScan().includeColumnStats().planFiles()) {
@@ -109,7 +112,11 @@ final class StorageSection implements DemoSection {
         stage.checks().that(rows == records, "the files hold all %,d trades".formatted(records));
         stage.checks()
                 .that(
-                        files.stream().map(file -> file.partition().toString()).distinct().count() == 2,
+                        files.stream()
+                                        .map(file -> file.partition().toString())
+                                        .distinct()
+                                        .count()
+                                == 2,
                         "no file has trades of two days");
     }
 
@@ -125,7 +132,8 @@ final class StorageSection implements DemoSection {
                 question asks of times, streams, ids and positions chooses the files.""");
         try (View view = k2.view(Freshness.now(PATIENCE));
                 Statement statement = view.connection().createStatement()) {
-            String condition = "event_time between '" + START.plusSeconds(3600) + "' and '" + START.plusSeconds(4500) + "'";
+            String condition =
+                    "event_time between '" + START.plusSeconds(3600) + "' and '" + START.plusSeconds(4500) + "'";
             List<List<@Nullable Object>> found = stage.ask(
                     statement,
                     "with hours as (select venue, quantity, event_time from trades)\n"
@@ -182,15 +190,15 @@ final class StorageSection implements DemoSection {
             refused = String.valueOf(e.getMessage());
             stage.say("%s", refused);
         }
-        stage.checks().that(refused.contains("oldest"), "what is not there any more is refused with the oldest that is");
+        stage.checks()
+                .that(refused.contains("oldest"), "what is not there any more is refused with the oldest that is");
     }
 
     private static List<String> totals(View view) throws SQLException {
         try (Statement statement = view.connection().createStatement();
                 ResultSet row = statement.executeQuery("select count(*), sum(quantity) from trades")) {
             row.next();
-            return List.of(
-                    Shown.value(row.getLong(1)) + " trades", "volume " + Shown.value(row.getBigDecimal(2)));
+            return List.of(Shown.value(row.getLong(1)) + " trades", "volume " + Shown.value(row.getBigDecimal(2)));
         }
     }
 }

@@ -28,8 +28,9 @@ final class MemoryFlatWriter {
                         .spool(Path.of(args[1], "spool"))
                         .memoryLimitBytes(256L << 20)
                         .commitInterval(Duration.ofSeconds(5))
-                        .deduplicator(Deduplicators.exact(
-                                ExactConfig.builder().window(Duration.ofSeconds(1)).build()))
+                        .deduplicator(Deduplicators.exact(ExactConfig.builder()
+                                .window(Duration.ofSeconds(1))
+                                .build()))
                         .build();
                 Admin admin = Admin.create(Map.of("bootstrap.servers", args[0]))) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, MemoryFlat.TOPIC).start();

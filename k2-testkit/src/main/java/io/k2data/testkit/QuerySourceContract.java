@@ -147,8 +147,7 @@ public abstract class QuerySourceContract {
                 assertThat(second.ranges().keySet()).containsAll(first.ranges().keySet());
                 first.ranges().forEach((partition, range) -> assertThat(second.ranges())
                         .hasEntrySatisfying(
-                                partition,
-                                later -> assertThat(later.to()).isGreaterThanOrEqualTo(range.to())));
+                                partition, later -> assertThat(later.to()).isGreaterThanOrEqualTo(range.to())));
                 assertThat(second.ranges().isEmpty()).isEqualTo(first.ranges().isEmpty());
             }
         }
