@@ -12,6 +12,7 @@ import io.k2data.pipeline.Row;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -111,8 +112,8 @@ class SegmentShapeTest {
             int files = 0;
             try (CloseableIterable<FileScanTask> tasks =
                             table.newScan().includeColumnStats().planFiles();
-                    View view = fixture.engine.view(Set.of());
-                    Statement statement = view.connection().createStatement()) {
+                    Connection connection = fixture.engine.connect();
+                    Statement statement = connection.createStatement()) {
                 for (FileScanTask task : tasks) {
                     files++;
                     Path path = LocalFileIO.localPath(task.file().location());
