@@ -145,7 +145,8 @@ class CostIT {
             ((AutoCloseable) measured).close();
         }
 
-        // Another run, more than three times as long. A "month" of the model is as long as it takes at 1,000 records a second, so
+        // Another run, more than three times as long. A "month" of the model is as long as it takes at 1,000 records a
+        // second, so
         // that generations are cut by their size, as here.
         int records = 200_000;
         double rate = 1_000;
