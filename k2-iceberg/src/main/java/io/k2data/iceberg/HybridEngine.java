@@ -557,6 +557,7 @@ public final class HybridEngine implements AutoCloseable {
             closed = true;
             // DuckDB stops what runs on a connection that is closed, and goes on with what runs on the others.
             views.forEach(PinnedView::end);
+            meters.remove();
             List.copyOf(stores).forEach(IcebergEventStore::close);
             root.close();
             cache.close();
