@@ -172,7 +172,7 @@ final class StorageSection implements DemoSection {
                     "  snapshot %d of %s, %s trades",
                     each.snapshotId(),
                     Instant.ofEpochMilli(each.timestampMillis()),
-                    each.summary().get("total-records"));
+                    each.summary().getOrDefault("total-records", "?"));
         }
         try (View now = k2.view(Freshness.now(PATIENCE));
                 View past = k2.asOf("trades", snapshot);
