@@ -57,9 +57,11 @@ public final class CostFigures {
                 Map<CostInput, Double> topic = CostProbe.topic(
                                 Map.of("bootstrap.servers", kafka.bootstrapServers()), "trades-" + codec)
                         .inputs();
-                say("Kafka, %s: %.1f bytes a record in the log", codec, topic.get(CostInput.WIRE_BYTES));
+                say(
+                        "Kafka, %s: %.1f bytes a record in the log",
+                        codec, topic.getOrDefault(CostInput.WIRE_BYTES, Double.NaN));
                 if (codec.equals("zstd")) {
-                    say("key and value: %.1f bytes", topic.get(CostInput.RECORD_BYTES));
+                    say("key and value: %.1f bytes", topic.getOrDefault(CostInput.RECORD_BYTES, Double.NaN));
                 }
             }
             for (int rows : new int[] {records / 40, records / 4}) {

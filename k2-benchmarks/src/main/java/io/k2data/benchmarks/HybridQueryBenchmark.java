@@ -6,6 +6,7 @@ import io.k2data.api.Cut;
 import io.k2data.api.Freshness;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
+import io.k2data.api.event.Trade;
 import io.k2data.iceberg.Warehouses;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;
@@ -109,9 +110,10 @@ public final class HybridQueryBenchmark {
                         EmbeddedKafka.childProcess(scratch.directory().resolve("kafka"))) {
             FeedSimulator feed = feed(rows);
             String symbol = feed(rows).take(1_000).stream()
-                    .filter(record ->
-                            record.trade() != null && record.trade().venue().equals(VENUE))
-                    .collect(Collectors.groupingBy(record -> record.trade().symbol(), Collectors.counting()))
+                    .map(SimulatedRecord::trade)
+                    .filter(Objects::nonNull)
+                    .filter(trade -> trade.venue().equals(VENUE))
+                    .collect(Collectors.groupingBy(Trade::symbol, Collectors.counting()))
                     .entrySet()
                     .stream()
                     .max(Map.Entry.comparingByValue())
