@@ -101,6 +101,9 @@ public final class IngestPipeline implements AutoCloseable {
     /** How often the log is asked for its ends while no commit asks. */
     private static final long WATCH_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    /** The same where the level goes by the lag. */
+    private static final long WATCH_UNDER_LOAD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
     private static final long INFORM_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Rows made visible at a time while somebody waits for them. */
     private static final int ROWS_WHILE_WAITED_FOR = 1_000;
@@ -1385,7 +1388,8 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     private LoadControl.Figures figures(long now) {
-        long lag = log.lag().orElse(lagRecords);
+        // What the log's client knows of its end is as old as what it fetched last, which a slow reader reads for long.
+        long lag = Math.max(log.lag().orElse(0), behind());
         lagRecords = lag;
         long committing = commitBeganNanos;
         boolean catchingUp;
@@ -1408,6 +1412,21 @@ public final class IngestPipeline implements AutoCloseable {
                 queueingNanos,
                 Math.max(lastCommitNanos, committing == 0 ? 0 : now - committing),
                 newEnds.isEmpty() && generationRows == 0 && committer.isIdle());
+    }
+
+    /** Records between where reading is and where the log ended when it was last asked. */
+    private long behind() {
+        long behind = 0;
+        lock.lock();
+        try {
+            for (PartitionWork partition : work.values()) {
+                long end = logEnds.getOrDefault(partition.partition, 0L);
+                behind += Math.max(0, end - partition.next().offset());
+            }
+        } finally {
+            lock.unlock();
+        }
+        return behind;
     }
 
     /** Whether what was put off may be brought in now: at NORMAL, and only a share of the time while new records come. */
@@ -1527,7 +1546,7 @@ public final class IngestPipeline implements AutoCloseable {
     /** Asks the log for its ends where no commit has done so for a while: for the lag, for new partitions, for health. */
     private void watch() {
         long now = System.nanoTime();
-        if (watchedNanos != 0 && now - watchedNanos < WATCH_NANOS) {
+        if (watchedNanos != 0 && now - watchedNanos < (load == null ? WATCH_NANOS : WATCH_UNDER_LOAD_NANOS)) {
             return;
         }
         try {
