@@ -2,7 +2,6 @@ package io.k2data.iceberg;
 
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,12 +10,12 @@ import org.jspecify.annotations.Nullable;
  */
 interface BeforeSelect {
     /**
-     * Before a statement is bound or run: tells which relations its text reads.
+     * Before a statement is bound or run: checks its text, and that what it reads is there.
      *
-     * @param tables their names, in lower case
-     * @throws SQLException if there is none of a name, or one cannot be read now
+     * @param sql the text
+     * @throws SQLException if it is not one SELECT of what may be read, or a relation is not there or cannot be read now
      */
-    void reads(Set<String> tables) throws SQLException;
+    void reads(String sql) throws SQLException;
 
     /** Before a statement is bound without being run, for the types of its columns and parameters. */
     void bind() throws SQLException;

@@ -49,6 +49,12 @@ import org.jspecify.annotations.Nullable;
 final class DataFileWriter {
     private static final int BOUND_LENGTH = 16;
 
+    /**
+     * A quarter of what DuckDB takes by itself: a question about one symbol then reads half as much, for 5 % more time to write and
+     * 2 % more bytes (docs/storage.md).
+     */
+    private static final int ROW_GROUP_ROWS = 30_720;
+
     /** Text columns that queries select by; bounds of other texts only make manifests larger. */
     private static final Set<String> BOUNDED_TEXTS = Set.of("venue", "symbol");
 
@@ -159,7 +165,8 @@ final class DataFileWriter {
                 + " where " + group.condition()
                 + " order by venue, symbol, event_time, kafka_partition, kafka_offset) to "
                 + Sql.text(spooled.toString())
-                + " (format parquet, compression zstd, field_ids {" + fieldIds() + "}, return_stats)";
+                + " (format parquet, compression zstd, row_group_size " + ROW_GROUP_ROWS + ", field_ids {" + fieldIds()
+                + "}, return_stats)";
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(sql)) {
             if (!result.next()) {

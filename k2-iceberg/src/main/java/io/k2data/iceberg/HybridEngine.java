@@ -17,6 +17,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -46,12 +47,6 @@ public final class HybridEngine implements AutoCloseable {
     private static final int RESOLVE_ATTEMPTS = 40;
     private static final long RESOLVE_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /**
-     * What DuckDB takes of the machine, queries and sealing together. On two processors a second thread made sealing cost
-     * half as much again, and no faster while records came.
-     */
-    private static final int THREADS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
-
     private final Catalog catalog;
     private final List<Path> readable;
     private final Spool spool;
@@ -61,7 +56,9 @@ public final class HybridEngine implements AutoCloseable {
     private final String noRows;
     private final QueryMeters meters;
     private final ManifestCache manifests = new ManifestCache();
+    private final SelectGuard selects = new SelectGuard();
     private final DuckDBConnection root;
+    private final ViewConnections connections;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
@@ -89,6 +86,7 @@ public final class HybridEngine implements AutoCloseable {
         this.noRows = noRows;
         this.meters = meters;
         this.root = root;
+        this.connections = new ViewConnections(root);
     }
 
     /**
@@ -121,7 +119,6 @@ public final class HybridEngine implements AutoCloseable {
             settings.setProperty("autoload_known_extensions", "false");
             // K2's own SQL is flat; what SelectGuard lets through is no deeper.
             settings.setProperty("max_expression_depth", "250");
-            settings.setProperty("threads", Integer.toString(THREADS));
             settings.setProperty("memory_limit", bounds.memoryBytes() + "B");
             settings.setProperty("max_temp_directory_size", bounds.spoolBytes() + "B");
             settings.setProperty(
@@ -163,11 +160,11 @@ public final class HybridEngine implements AutoCloseable {
         }
     }
 
-    private static void close(@Nullable DuckDBConnection connection, Exception reason) {
+    private static void close(@Nullable AutoCloseable connection, Exception reason) {
         if (connection != null) {
             try {
                 connection.close();
-            } catch (SQLException e) {
+            } catch (Exception e) {
                 reason.addSuppressed(e);
             }
         }
@@ -288,9 +285,9 @@ public final class HybridEngine implements AutoCloseable {
                 }
             }
             requireOpen();
-            DuckDBConnection connection;
+            ViewConnection connection;
             try {
-                connection = connect();
+                connection = connections.take();
             } catch (SQLException e) {
                 throw Sql.failed("connecting a view", e);
             }
@@ -313,19 +310,19 @@ public final class HybridEngine implements AutoCloseable {
                 last);
     }
 
-    private View pin(DuckDBConnection connection, Set<String> tables) throws SQLException {
+    private View pin(ViewConnection connection, Set<String> tables) throws SQLException {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
-            Sql.run(connection, "BEGIN");
+            connection.begin();
             for (IcebergEventStore store : stores) {
                 if (store.role() == Role.WRITER && isShown(store, tables)) {
-                    pins.put(store, store.pin(connection));
+                    pins.put(store, store.pin(connection.duck()));
                 }
             }
             for (IcebergEventStore store : stores) {
                 if (store.role() == Role.FOLLOWER && isShown(store, tables)) {
-                    IcebergEventStore.Pin followed = store.pin(connection);
+                    IcebergEventStore.Pin followed = store.pin(connection.duck());
                     IcebergEventStore writer = pins.keySet().stream()
                             .filter(other ->
                                     other.type().name().equals(store.type().name()))
@@ -382,10 +379,10 @@ public final class HybridEngine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        DuckDBConnection connection = null;
+        ViewConnection connection = null;
         try {
-            connection = connect();
-            Sql.run(connection, "BEGIN");
+            connection = connections.take();
+            connection.begin();
             Map<String, IcebergEventStore.Resolved> resolved = new TreeMap<>();
             shown.forEach((name, store) -> resolved.put(name, store.past(choice)));
             return view(connection, resolved, HybridEngine::noLedger);
@@ -403,12 +400,15 @@ public final class HybridEngine implements AutoCloseable {
     }
 
     private View view(
-            DuckDBConnection connection,
+            ViewConnection connection,
             Map<String, IcebergEventStore.Resolved> tables,
             Function<String, List<PartitionLedger>> ledgers)
             throws SQLException {
         Map<String, Cut.TableCut> cuts = new TreeMap<>();
         ViewRelations relations = new ViewRelations(this, connection);
+        Set<String> names = new HashSet<>(ReservedRelations.NAMES);
+        names.addAll(tables.keySet());
+        connection.only(names);
         for (Map.Entry<String, IcebergEventStore.Resolved> table : tables.entrySet()) {
             String name = table.getKey();
             IcebergEventStore.Resolved resolved = table.getValue();
@@ -429,7 +429,7 @@ public final class HybridEngine implements AutoCloseable {
         }
         Cut cut = new Cut(cuts);
         relations.addReserved(cut, ledgers);
-        return opened(new PinnedView(connection, cut, viewMaxAge, relations, views::remove));
+        return opened(new PinnedView(connection, connections, cut, viewMaxAge, relations, views::remove));
     }
 
     private View opened(PinnedView view) {
@@ -474,6 +474,14 @@ public final class HybridEngine implements AutoCloseable {
                             + " (format parquet, field_ids {no_column: " + Integer.MAX_VALUE + "})");
         }
         return HistoryFiles.paths(files);
+    }
+
+    ViewConnections connections() {
+        return connections;
+    }
+
+    SelectGuard selects() {
+        return selects;
     }
 
     QueryMeters meters() {
@@ -559,6 +567,7 @@ public final class HybridEngine implements AutoCloseable {
             views.forEach(PinnedView::end);
             meters.remove();
             List.copyOf(stores).forEach(IcebergEventStore::close);
+            connections.close();
             root.close();
             cache.close();
             spool.close();

@@ -602,12 +602,18 @@ final class IcebergEventStore implements EventStore {
         Map<Integer, Long> ends = new TreeMap<>();
         for (Segment segment : segments) {
             live.add(new Seam.Live(segment.rowRelation(), segment.expressions(), Set.of()));
+        }
+        // One statement for all of them: each costs more than what it reads.
+        String progress = segments.stream()
+                .map(segment -> "select kafka_partition, next_offset from " + segment.progressRelation())
+                .collect(Collectors.joining(" union all "));
+        if (!progress.isEmpty()) {
             try (Statement statement = connection.createStatement();
                     ResultSet result = statement.executeQuery("select kafka_partition, min(next_offset),"
-                            + " max(next_offset) from " + segment.progressRelation() + " group by kafka_partition")) {
+                            + " max(next_offset) from (" + progress + ") group by kafka_partition")) {
                 while (result.next()) {
-                    starts.merge(result.getInt(1), result.getLong(2), Math::min);
-                    ends.merge(result.getInt(1), result.getLong(3), Math::max);
+                    starts.put(result.getInt(1), result.getLong(2));
+                    ends.put(result.getInt(1), result.getLong(3));
                 }
             }
         }

@@ -10,12 +10,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import org.duckdb.DuckDBConnection;
-import org.jspecify.annotations.Nullable;
 
-/** A view: one DuckDB transaction, from the pin to the close. */
+/** A view: one DuckDB transaction, from the pin to the close. The connection it is on serves others after it. */
 final class PinnedView implements View {
-    private final DuckDBConnection connection;
+    private final ViewConnection connection;
+    private final ViewConnections connections;
     private final Cut cut;
     private final Connection readOnly;
 
@@ -23,12 +22,12 @@ final class PinnedView implements View {
 
     private final Consumer<PinnedView> onClose;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final ViewUse use = new ViewUse();
 
-    /** Why nothing can be asked any more. */
-    private volatile @Nullable String ended;
-
+    /** Makes a view of a connection, which goes back to where it is from when the view is closed. */
     PinnedView(
-            DuckDBConnection connection,
+            ViewConnection connection,
+            ViewConnections connections,
             Cut cut,
             Duration maxAge,
             ViewRelations relations,
@@ -36,8 +35,9 @@ final class PinnedView implements View {
         this.onClose = onClose;
         this.relations = relations;
         this.connection = connection;
+        this.connections = connections;
         this.cut = cut;
-        this.readOnly = ReadOnlyConnection.over(connection, maxAge, relations, () -> ended);
+        this.readOnly = ReadOnlyConnection.over(connection.duck(), maxAge, relations, use);
     }
 
     @Override
@@ -69,11 +69,15 @@ final class PinnedView implements View {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
-        ended = why;
+        use.end(why);
         K2Exception.Retry failure = new K2Exception.Retry("cannot close a view", null);
         try {
-            // Stops what runs on it, in another thread as a rule, and waits until it has stopped.
-            connection.close();
+            if (use.letGo() && connection.end()) {
+                connections.give(connection);
+            } else {
+                // Stops what runs on it, in another thread as a rule, and waits until it has stopped.
+                connection.close();
+            }
         } catch (SQLException e) {
             failure.addSuppressed(e);
         }

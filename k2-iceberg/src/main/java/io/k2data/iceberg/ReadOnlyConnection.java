@@ -19,7 +19,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Supplier;
 import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
@@ -62,18 +61,12 @@ final class ReadOnlyConnection implements InvocationHandler {
     /**
      * What a view's connection, statements and results have in common.
      *
-     * @param parser DuckDB's connection
      * @param expiresNanos until when statements may be run, by {@link System#nanoTime}
      * @param maxAge how long that was to be, for the message
      * @param before asked before each statement
-     * @param ended why nothing can be asked any more; null while it can
+     * @param use what is open and running
      */
-    private record Pinned(
-            DuckDBConnection parser,
-            long expiresNanos,
-            Duration maxAge,
-            BeforeSelect before,
-            Supplier<@Nullable String> ended) {}
+    private record Pinned(long expiresNanos, Duration maxAge, BeforeSelect before, ViewUse use) {}
 
     private ReadOnlyConnection(
             Pinned pinned,
@@ -88,9 +81,8 @@ final class ReadOnlyConnection implements InvocationHandler {
         this.prepared = prepared;
     }
 
-    static Connection over(
-            DuckDBConnection connection, Duration maxAge, BeforeSelect before, Supplier<@Nullable String> ended) {
-        Pinned pinned = new Pinned(connection, System.nanoTime() + maxAge.toNanos(), maxAge, before, ended);
+    static Connection over(DuckDBConnection connection, Duration maxAge, BeforeSelect before, ViewUse use) {
+        Pinned pinned = new Pinned(System.nanoTime() + maxAge.toNanos(), maxAge, before, use);
         return wrap(Connection.class, new ReadOnlyConnection(pinned, connection, null, null, null));
     }
 
@@ -138,10 +130,38 @@ final class ReadOnlyConnection implements InvocationHandler {
                 }
             }
         }
+        if (!pinned.use.enter()) {
+            return afterTheEnd(name);
+        }
+        try {
+            return call(proxy, method, name, arguments);
+        } finally {
+            pinned.use.leave();
+        }
+    }
+
+    /** What a call comes to when the connection behind may serve another view already. */
+    private @Nullable Object afterTheEnd(String name) throws SQLException {
+        switch (name) {
+            case "close", "abort", "cancel" -> {
+                return null;
+            }
+            case "isClosed" -> {
+                return true;
+            }
+            case "isValid" -> {
+                return false;
+            }
+            default -> throw SqlErrors.closed(String.valueOf(pinned.use.ended()), null);
+        }
+    }
+
+    private @Nullable Object call(Object proxy, Method method, String name, @Nullable Object @Nullable [] arguments)
+            throws Throwable {
         String sql = prepared;
         if (arguments != null && arguments.length > 0 && arguments[0] instanceof String given && takesSql(name)) {
             requireOpen(null);
-            before(() -> pinned.before.reads(SelectGuard.check(pinned.parser, given)));
+            before(() -> pinned.before.reads(given));
             sql = given;
         }
         if (name.startsWith("execute")) {
@@ -162,11 +182,17 @@ final class ReadOnlyConnection implements InvocationHandler {
         } else if (name.startsWith("prepare")) {
             before(pinned.before::bind);
         }
+        if (target instanceof Connection && name.startsWith("set")) {
+            pinned.use.changed();
+        }
         Object result;
         try {
             result = method.invoke(target, target instanceof DatabaseMetaData ? ofTheView(name, arguments) : arguments);
         } catch (InvocationTargetException e) {
             throw explained(e.getTargetException());
+        }
+        if (name.equals("close")) {
+            pinned.use.closed(target);
         }
         if (result == null && name.equals("executeQuery")) {
             // What DuckDB's driver gives when the connection was closed at the wrong moment.
@@ -189,7 +215,7 @@ final class ReadOnlyConnection implements InvocationHandler {
     }
 
     private void requireOpen(@Nullable Throwable cause) throws SQLException {
-        String why = pinned.ended.get();
+        String why = pinned.use.ended();
         if (why != null) {
             throw SqlErrors.closed(why, cause);
         }
@@ -250,6 +276,9 @@ final class ReadOnlyConnection implements InvocationHandler {
 
     private @Nullable Object wrapResult(Object proxy, @Nullable Object result, @Nullable String sql) {
         Connection owner = proxy instanceof Connection self ? self : connection;
+        if (result instanceof Statement || (result instanceof ResultSet && target instanceof DatabaseMetaData)) {
+            pinned.use.opened((AutoCloseable) result);
+        }
         if (result instanceof PreparedStatement) {
             return wrap(PreparedStatement.class, behind(result, owner, null, sql));
         } else if (result instanceof Statement) {

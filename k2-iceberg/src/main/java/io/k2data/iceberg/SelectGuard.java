@@ -9,8 +9,11 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLSyntaxErrorException;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -88,22 +91,46 @@ final class SelectGuard {
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private final Set<String> withs = new HashSet<>();
-    private final Set<String> tables = new TreeSet<>();
+    /** Texts beyond this length are not remembered. */
+    private static final int MAX_REMEMBERED_LENGTH = 1 << 13;
 
-    private int queries;
+    private static final int MAX_REMEMBERED = 256;
 
-    private SelectGuard() {}
+    /** What good texts read, those used last; the same few are asked again and again. */
+    private final Map<String, Set<String>> remembered = new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Set<String>> eldest) {
+            return size() > MAX_REMEMBERED;
+        }
+    };
 
     /**
-     * Checks a text.
+     * Checks a text. Any thread.
      *
      * @param parser the connection whose parser reads it; nothing is run there but that
      * @param sql the text
      * @return the names of what it reads, in lower case; those that its WITH makes are not among them unless they hide others
      * @throws SQLException if it is anything but one SELECT of what may be read, with the reason
      */
-    static Set<String> check(DuckDBConnection parser, String sql) throws SQLException {
+    Set<String> check(DuckDBConnection parser, String sql) throws SQLException {
+        synchronized (remembered) {
+            Set<String> known = remembered.get(sql);
+            if (known != null) {
+                return known;
+            }
+        }
+        Set<String> read = judge(parser, sql);
+        if (sql.length() <= MAX_REMEMBERED_LENGTH) {
+            synchronized (remembered) {
+                remembered.put(sql, read);
+            }
+        }
+        return read;
+    }
+
+    private static Set<String> judge(DuckDBConnection parser, String sql) throws SQLException {
         if (sql.length() > MAX_LENGTH) {
             throw tooComplex("a statement of " + sql.length() + " characters is too long, at most " + MAX_LENGTH
                     + " are taken; give values as parameters, or join with a list by unnest(?)");
@@ -115,9 +142,9 @@ final class SelectGuard {
         if (statements.size() != 1) {
             throw new SQLSyntaxErrorException("one statement at a time, found " + statements.size(), "42601");
         }
-        SelectGuard guard = new SelectGuard();
-        guard.walk(statements.get(0), 0);
-        return guard.read();
+        Statement statement = new Statement();
+        statement.walk(statements.get(0), 0);
+        return Collections.unmodifiableSet(statement.read());
     }
 
     private static JsonNode parse(DuckDBConnection parser, String sql) throws SQLException {
@@ -173,120 +200,131 @@ final class SelectGuard {
         return deepest;
     }
 
-    private Set<String> read() throws SQLException {
-        if (withs.size() > MAX_WITH) {
-            throw tooComplex("a WITH of " + withs.size() + " queries is too long, at most " + MAX_WITH + " are taken");
-        }
-        for (String name : withs) {
-            if (LIKE_A_FILE.matcher(name).find()) {
-                throw notAllowed("a query of the name '" + name + "' in WITH reads like a file, which");
-            }
-        }
-        Set<String> read = new TreeSet<>();
-        for (String table : tables) {
-            if (LIKE_A_FILE.matcher(table).find()) {
-                throw notAllowed("the relation '" + table + "' reads like a file, which");
-            }
-            if (!withs.contains(table) || ReservedRelations.NAMES.contains(table)) {
-                read.add(table);
-            }
-        }
-        return read;
-    }
+    /** One text's syntax tree on its way through. */
+    private static final class Statement {
+        private final Set<String> withs = new HashSet<>();
+        private final Set<String> tables = new TreeSet<>();
+        private int queries;
 
-    private void walk(JsonNode node, int above) throws SQLException {
-        int depth = above;
-        String type = node.path("type").asText("");
-        // In FROM other functions are allowed than elsewhere, with arguments as elsewhere.
-        JsonNode function = type.equals("TABLE_FUNCTION") ? node.path("function") : MissingNode.getInstance();
-        if (node.isObject()) {
-            if (node.has("class")) {
-                depth += expression(node);
-            } else if (type.endsWith("_NODE")) {
-                if (!QUERIES.contains(type)) {
-                    throw write(type.replaceAll("_.*", "") + " inside a SELECT");
-                }
-                if (++queries > MAX_QUERIES) {
-                    throw tooComplex("the statement is of more than " + MAX_QUERIES + " queries");
-                }
-                depth++;
-            } else if (node.has("sample") && node.has("alias")) {
-                table(type, node);
-                depth++;
+        private Set<String> read() throws SQLException {
+            if (withs.size() > MAX_WITH) {
+                throw tooComplex(
+                        "a WITH of " + withs.size() + " queries is too long, at most " + MAX_WITH + " are taken");
             }
-            JsonNode map = node.path("cte_map").path("map");
-            map.forEach(with -> withs.add(lower(with.path("key").asText())));
-            if (type.equals("CTE_NODE") || type.equals("RECURSIVE_CTE_NODE")) {
-                withs.add(lower(node.path("cte_name").asText()));
-            }
-        }
-        if (depth > MAX_DEPTH) {
-            throw tooComplex(
-                    "the statement is nested more than " + MAX_DEPTH
-                            + " deep, counting joins and the terms of a sum; say it with fewer steps, or in several statements");
-        }
-        for (JsonNode child : node) {
-            if (child.isContainerNode() && child != function) {
-                walk(child, depth);
-            }
-        }
-        for (JsonNode child : function) {
-            if (child.isContainerNode()) {
-                walk(child, depth);
-            }
-        }
-    }
-
-    private static int expression(JsonNode node) throws SQLException {
-        String kind = node.path("class").asText();
-        if (kind.equals("FUNCTION")) {
-            String name = lower(node.path("function_name").asText());
-            if (REFUSED_FUNCTIONS.contains(name)) {
-                throw notAllowed("the function " + name
-                        + (TABLE_FUNCTIONS.contains(name) ? " outside of FROM, where it is streamed," : ""));
-            }
-        }
-        // A name of many parts is taken apart by recursion too.
-        return kind.equals("COLUMN_REF") ? Math.max(1, node.path("column_names").size()) : 1;
-    }
-
-    private void table(String type, JsonNode node) throws SQLException {
-        if (!TABLES.contains(type)) {
-            throw notAllowed("the source " + type);
-        }
-        switch (type) {
-            case "BASE_TABLE" -> baseTable(node);
-            case "TABLE_FUNCTION" -> {
-                String name = lower(node.path("function").path("function_name").asText());
-                if (!TABLE_FUNCTIONS.contains(name)) {
-                    throw notAllowed("the table function " + name);
+            for (String name : withs) {
+                if (LIKE_A_FILE.matcher(name).find()) {
+                    throw notAllowed("a query of the name '" + name + "' in WITH reads like a file, which");
                 }
             }
-            case "SHOW_REF" -> {
-                // DESCRIBE and SUMMARIZE hold the query they are about, which is judged like any other.
-                if (node.path("query").isNull()
-                        && !node.path("table_name").asText().equals("\"tables\"")) {
-                    throw notAllowed("a SHOW other than SHOW TABLES");
+            Set<String> read = new TreeSet<>();
+            for (String table : tables) {
+                if (LIKE_A_FILE.matcher(table).find()) {
+                    throw notAllowed("the relation '" + table + "' reads like a file, which");
+                }
+                if (!withs.contains(table) || ReservedRelations.NAMES.contains(table)) {
+                    read.add(table);
                 }
             }
-            default -> {}
+            return read;
         }
-    }
 
-    private void baseTable(JsonNode node) throws SQLException {
-        String catalog = lower(node.path("catalog_name").asText());
-        String schema = lower(node.path("schema_name").asText());
-        String table = lower(node.path("table_name").asText());
-        if (schema.equals("information_schema") && (catalog.isEmpty() || catalog.equals("system"))) {
-            return;
+        private void walk(JsonNode node, int above) throws SQLException {
+            int depth = above;
+            String type = node.path("type").asText("");
+            // In FROM other functions are allowed than elsewhere, with arguments as elsewhere.
+            JsonNode function = type.equals("TABLE_FUNCTION") ? node.path("function") : MissingNode.getInstance();
+            if (node.isObject()) {
+                if (node.has("class")) {
+                    depth += expression(node);
+                } else if (type.endsWith("_NODE")) {
+                    if (!QUERIES.contains(type)) {
+                        throw write(type.replaceAll("_.*", "") + " inside a SELECT");
+                    }
+                    if (++queries > MAX_QUERIES) {
+                        throw tooComplex("the statement is of more than " + MAX_QUERIES + " queries");
+                    }
+                    depth++;
+                } else if (node.has("sample") && node.has("alias")) {
+                    table(type, node);
+                    depth++;
+                }
+                JsonNode map = node.path("cte_map").path("map");
+                map.forEach(with -> withs.add(lower(with.path("key").asText())));
+                if (type.equals("CTE_NODE") || type.equals("RECURSIVE_CTE_NODE")) {
+                    withs.add(lower(node.path("cte_name").asText()));
+                }
+            }
+            if (depth > MAX_DEPTH) {
+                throw tooComplex(
+                        "the statement is nested more than " + MAX_DEPTH
+                                + " deep, counting joins and the terms of a sum; say it with fewer steps, or in several statements");
+            }
+            for (JsonNode child : node) {
+                if (child.isContainerNode() && child != function) {
+                    walk(child, depth);
+                }
+            }
+            for (JsonNode child : function) {
+                if (child.isContainerNode()) {
+                    walk(child, depth);
+                }
+            }
         }
-        boolean ours = (catalog.isEmpty() || catalog.equals("temp"))
-                && (schema.isEmpty() || schema.equals("main") || schema.equals("temp"));
-        if (!ours) {
-            throw notAllowed(
-                    "the relation " + String.join(".", catalog.isEmpty() ? schema : catalog + "." + schema, table));
+
+        private static int expression(JsonNode node) throws SQLException {
+            String kind = node.path("class").asText();
+            if (kind.equals("FUNCTION")) {
+                String name = lower(node.path("function_name").asText());
+                if (REFUSED_FUNCTIONS.contains(name)) {
+                    throw notAllowed("the function " + name
+                            + (TABLE_FUNCTIONS.contains(name) ? " outside of FROM, where it is streamed," : ""));
+                }
+            }
+            // A name of many parts is taken apart by recursion too.
+            return kind.equals("COLUMN_REF")
+                    ? Math.max(1, node.path("column_names").size())
+                    : 1;
         }
-        tables.add(table);
+
+        private void table(String type, JsonNode node) throws SQLException {
+            if (!TABLES.contains(type)) {
+                throw notAllowed("the source " + type);
+            }
+            switch (type) {
+                case "BASE_TABLE" -> baseTable(node);
+                case "TABLE_FUNCTION" -> {
+                    String name =
+                            lower(node.path("function").path("function_name").asText());
+                    if (!TABLE_FUNCTIONS.contains(name)) {
+                        throw notAllowed("the table function " + name);
+                    }
+                }
+                case "SHOW_REF" -> {
+                    // DESCRIBE and SUMMARIZE hold the query they are about, which is judged like any other.
+                    if (node.path("query").isNull()
+                            && !node.path("table_name").asText().equals("\"tables\"")) {
+                        throw notAllowed("a SHOW other than SHOW TABLES");
+                    }
+                }
+                default -> {}
+            }
+        }
+
+        private void baseTable(JsonNode node) throws SQLException {
+            String catalog = lower(node.path("catalog_name").asText());
+            String schema = lower(node.path("schema_name").asText());
+            String table = lower(node.path("table_name").asText());
+            if (schema.equals("information_schema") && (catalog.isEmpty() || catalog.equals("system"))) {
+                return;
+            }
+            boolean ours = (catalog.isEmpty() || catalog.equals("temp"))
+                    && (schema.isEmpty() || schema.equals("main") || schema.equals("temp"));
+            if (!ours) {
+                throw notAllowed(
+                        "the relation " + String.join(".", catalog.isEmpty() ? schema : catalog + "." + schema, table));
+            }
+            tables.add(table);
+        }
     }
 
     private static String lower(String name) {

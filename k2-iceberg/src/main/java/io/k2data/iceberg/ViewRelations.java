@@ -14,6 +14,7 @@ import java.sql.SQLSyntaxErrorException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -42,10 +43,13 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     private static final String EXPLAIN = "explain (format json) ";
 
     private final HybridEngine engine;
+    private final ViewConnection view;
     private final DuckDBConnection connection;
     private final List<Relation> relations = new ArrayList<>();
     private final Set<String> names = new TreeSet<>();
-    private HybridEngine.@Nullable SqlAction makeGaps;
+    /** By relation, what makes it; for those that are made when they are read. */
+    private final Map<String, HybridEngine.SqlAction> whenRead = new HashMap<>();
+
     private final List<PinnedRows> pinned = new ArrayList<>();
     private List<LocalFiles> held = List.of();
     private Map<String, View.Files> files = Map.of();
@@ -53,9 +57,10 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     /** A relation, with the names of its variables. */
     private record Relation(String name, IcebergEventStore.Resolved resolved, String filesVariable) {}
 
-    ViewRelations(HybridEngine engine, DuckDBConnection connection) {
+    ViewRelations(HybridEngine engine, ViewConnection view) {
         this.engine = engine;
-        this.connection = connection;
+        this.view = view;
+        this.connection = view.duck();
     }
 
     /** Gives the view a relation. */
@@ -66,44 +71,63 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
         String prefix = PushedFilters.prefix(number);
         String fieldsVariable = "k2_fields_" + number;
         // The list of fields as a value: DuckDB takes a millisecond to make it of text, each time it binds.
-        Sql.run(
-                connection,
-                "set variable " + relation.filesVariable + " = " + engine.noRows() + "; set variable " + fieldsVariable
-                        + " = "
-                        + HistoryFiles.fields(
-                                resolved.layout(), resolved.history().schema(), prefix)
-                        + "; create temp view " + Sql.name(name) + " as "
-                        + resolved.sql(HistoryFiles.select(
-                                resolved.layout(),
-                                prefix,
-                                "getvariable('" + relation.filesVariable + "')",
-                                "getvariable('" + fieldsVariable + "')"))
-                        + "; reset variable " + relation.filesVariable);
+        view.variable(
+                fieldsVariable,
+                HistoryFiles.fields(resolved.layout(), resolved.history().schema(), prefix));
+        String query = resolved.sql(HistoryFiles.select(
+                resolved.layout(),
+                prefix,
+                "getvariable('" + relation.filesVariable + "')",
+                "getvariable('" + fieldsVariable + "')"));
+        if (!view.has(name, query)) {
+            list(Map.of(relation, engine.noRows()));
+            view.relation(name, query);
+        }
     }
 
-    /** Gives the view the relations that every view has. That of gaps is made when a statement reads it. */
+    /**
+     * Gives the view the relations that every view has. Most statements read none of them, so they are as of the view only
+     * once one does; those of an earlier view stand for them till then, for the sake of metadata.
+     */
     void addReserved(Cut cut, Function<String, List<PartitionLedger>> ledgers) throws SQLException {
-        Sql.run(
-                connection,
-                "create temp view " + DeferredRelation.NAME + " as " + DeferredRelation.of(cut) + "; create temp view "
-                        + CutsRelation.NAME + " as " + CutsRelation.of(cut));
         relations.forEach(relation -> names.add(relation.name.toLowerCase(Locale.ROOT)));
         names.addAll(ReservedRelations.NAMES);
-        makeGaps = () -> GapsRelation.make(connection, cut, GapsRelation.ask(cut, ledgers));
+        whenRead.put(DeferredRelation.NAME, () -> view.relation(DeferredRelation.NAME, DeferredRelation.of(cut)));
+        whenRead.put(CutsRelation.NAME, () -> view.relation(CutsRelation.NAME, CutsRelation.of(cut)));
+        for (String name : List.of(DeferredRelation.NAME, CutsRelation.NAME)) {
+            if (!view.has(name)) {
+                make(name);
+            }
+        }
+        whenRead.put(GapsRelation.NAME, () -> {
+            view.makesPassing();
+            GapsRelation.make(connection, cut, GapsRelation.ask(cut, ledgers));
+        });
+    }
+
+    private void make(String name) throws SQLException {
+        HybridEngine.SqlAction make = whenRead.get(name);
+        if (make != null) {
+            make.run();
+            whenRead.remove(name);
+        }
     }
 
     @Override
-    public void reads(Set<String> tables) throws SQLException {
+    public void reads(String sql) throws SQLException {
+        Set<String> tables = engine.selects().check(connection, sql);
         for (String table : tables) {
             if (!names.contains(table)) {
                 throw new SQLSyntaxErrorException(
                         "there is no relation '" + table + "' in this view; there are " + names, "42P01");
             }
         }
-        HybridEngine.SqlAction make = makeGaps;
-        if (make != null && tables.contains(GapsRelation.NAME)) {
-            make.run();
-            makeGaps = null;
+        synchronized (whenRead) {
+            for (String name : ReservedRelations.NAMES) {
+                if (tables.contains(name)) {
+                    make(name);
+                }
+            }
         }
     }
 
@@ -112,6 +136,7 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
         names.add(source.name().toLowerCase(Locale.ROOT));
         PinnedRows rows = source.pin();
         pinned.add(rows);
+        view.makesPassing();
         SourceTable.create(connection, source, rows);
     }
 
@@ -125,13 +150,9 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
     }
 
     private void list(Map<Relation, String> lists) throws SQLException {
-        if (!lists.isEmpty()) {
-            Sql.run(
-                    connection,
-                    lists.entrySet().stream()
-                            .map(entry -> "set variable " + entry.getKey().filesVariable + " = " + entry.getValue())
-                            .collect(Collectors.joining("; ")));
-        }
+        Map<String, String> values = new TreeMap<>();
+        lists.forEach((relation, files) -> values.put(relation.filesVariable, files));
+        view.list(values);
     }
 
     @Override

@@ -158,6 +158,8 @@ final class ClientSettings {
         // Much at once: judging and appending cost less per record in large batches.
         all.putIfAbsent(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
         all.putIfAbsent(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
+        // As much as the system allows: while a batch is judged the next one arrives, which 64 KB have no room for.
+        all.putIfAbsent(ConsumerConfig.RECEIVE_BUFFER_CONFIG, -1);
         // A partition whose buffer ran dry waits for the fetch under way to its broker, and that one waits this long
         // where its own partitions are quiet. So it bounds how stale a busy partition beside quiet ones gets.
         all.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
