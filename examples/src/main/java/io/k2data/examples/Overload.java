@@ -54,7 +54,7 @@ final class Overload implements AutoCloseable {
 
     private static final String TOPIC = "overload";
     private static final int PARTITIONS = 4;
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration PATIENCE = Duration.ofMinutes(10);
     /** The feed goes no faster than so many times the paces above. */
     private static final double FASTEST = 6;
 
