@@ -50,8 +50,8 @@ final class DataFileWriter {
     private static final int BOUND_LENGTH = 16;
 
     /**
-     * A quarter of what DuckDB takes by itself: a question about one symbol then reads half as much, for 5 % more time to write and
-     * 2 % more bytes (docs/storage.md).
+     * A quarter of what DuckDB takes by itself: a question about one symbol then takes half the time, for a tenth more to
+     * write and up to 3 % more bytes (docs/benchmarks/2026-11-27-query.md).
      */
     private static final int ROW_GROUP_ROWS = 30_720;
 

@@ -122,11 +122,9 @@ final class ViewRelations implements BeforeSelect, AutoCloseable {
                         "there is no relation '" + table + "' in this view; there are " + names, "42P01");
             }
         }
-        synchronized (whenRead) {
-            for (String name : ReservedRelations.NAMES) {
-                if (tables.contains(name)) {
-                    make(name);
-                }
+        for (String name : ReservedRelations.NAMES) {
+            if (tables.contains(name)) {
+                make(name);
             }
         }
     }

@@ -184,6 +184,7 @@ class ViewReuseTest {
             });
             reader.start();
             begun.await();
+            // Closed at another moment of it each time: before it runs, while it is planned, in the middle.
             Thread.sleep(i * 20L);
             view.close();
             reader.join();
