@@ -78,6 +78,7 @@ class HybridLawIT {
                 .build();
         List<Answer> answers = new ArrayList<>();
         AtomicBoolean sent = new AtomicBoolean();
+        AtomicBoolean acrossSeam = new AtomicBoolean();
         Random pace = new Random(seed);
         K2 writer = writer(kafka, topic, random);
         K2 follower = null;
@@ -85,7 +86,9 @@ class HybridLawIT {
             follower = follower(kafka, topic);
             CompletableFuture<Void> sending = CompletableFuture.runAsync(() -> {
                 try (KafkaProducer<byte[], byte[]> producer = producer(kafka)) {
-                    for (int burst = 0; burst < 100; burst++) {
+                    long patience = System.nanoTime() + PATIENCE.toNanos();
+                    // The writer may have been away all the while, or a slow machine have said little.
+                    for (int burst = 0; burst < 100 || (!acrossSeam.get() && System.nanoTime() < patience); burst++) {
                         Feeds.send(producer, topic, feed, 1 + pace.nextInt(200));
                         LockSupport.parkNanos(1_000_000L * pace.nextInt(80));
                     }
@@ -116,7 +119,11 @@ class HybridLawIT {
                 boolean ofFollower = writer == null || random.nextBoolean();
                 Freshness freshness = random.nextBoolean() ? Freshness.asFreshAsIs() : Freshness.now(PATIENCE);
                 try (View view = (ofFollower ? follower : writer).view(freshness)) {
-                    answers.add(answer(view, ofFollower));
+                    Answer answer = answer(view, ofFollower);
+                    answers.add(answer);
+                    if (answer.spansTheSeam()) {
+                        acrossSeam.set(true);
+                    }
                 }
             }
             sending.get();

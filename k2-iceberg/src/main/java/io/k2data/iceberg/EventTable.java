@@ -26,6 +26,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.apache.iceberg.AppendFiles;
 import org.apache.iceberg.BaseTable;
 import org.apache.iceberg.DataFile;
@@ -42,7 +46,7 @@ import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.catalog.Namespace;
 import org.apache.iceberg.catalog.SupportsNamespaces;
 import org.apache.iceberg.catalog.TableIdentifier;
-import org.apache.iceberg.exceptions.AlreadyExistsException;
+import org.apache.iceberg.exceptions.CommitFailedException;
 import org.apache.iceberg.exceptions.NoSuchTableException;
 import org.apache.iceberg.types.Types;
 import org.apache.iceberg.util.SnapshotUtil;
@@ -70,6 +74,8 @@ final class EventTable {
     private static final Logger LOG = LoggerFactory.getLogger(EventTable.class);
     /** By version, the tiers that records are put off by. */
     private static final String TIERS_PREFIX = "k2.tiers.";
+
+    private static final int MAKING_ATTEMPTS = 10;
 
     private static final long CLOCK_TOLERANCE_MILLIS = 60_000;
 
@@ -113,7 +119,16 @@ final class EventTable {
                             "table " + identifier + " lacks " + names + "; its writer adds them when it starts", null);
                 }
                 LOG.atInfo().log("table {} lacks {}: adding them, empty in the rows that are there", identifier, names);
-                TableLayout.add(table, missing);
+                make(
+                        "columns " + names + " of " + identifier,
+                        () -> {
+                            table.refresh();
+                            TableLayout.add(table, layout.missing(table.schema()));
+                        },
+                        () -> {
+                            table.refresh();
+                            return layout.missing(table.schema()).isEmpty();
+                        });
             }
             return new EventTable(table, operations);
         } catch (NoSuchTableException e) {
@@ -128,16 +143,44 @@ final class EventTable {
 
     private static void create(Catalog catalog, TableLayout layout, TableIdentifier identifier) {
         if (catalog instanceof SupportsNamespaces namespaces && !namespaces.namespaceExists(NAMESPACE)) {
+            make(
+                    "namespace " + NAMESPACE,
+                    () -> namespaces.createNamespace(NAMESPACE),
+                    () -> namespaces.namespaceExists(NAMESPACE));
+        }
+        make("table " + identifier, () -> layout.create(catalog, identifier), () -> catalog.tableExists(identifier));
+    }
+
+    /**
+     * Makes what another process may make at the same moment. A catalog tells the later one so in words of its own (the
+     * JDBC catalog, of a namespace, with the database's own error), so what counts is whether it is there afterwards. A
+     * commit that lost to another one, of rows say, is tried again.
+     */
+    private static void make(String what, Runnable making, BooleanSupplier there) {
+        for (int attempt = 1; ; attempt++) {
             try {
-                namespaces.createNamespace(NAMESPACE);
-            } catch (AlreadyExistsException e) {
-                LOG.atDebug().log("another process made namespace {} first", NAMESPACE);
+                making.run();
+                return;
+            } catch (RuntimeException e) {
+                if (isThere(there, e)) {
+                    LOG.atDebug().setCause(e).log("another process made {} first", what);
+                    return;
+                }
+                if (!(e instanceof CommitFailedException) || attempt == MAKING_ATTEMPTS) {
+                    throw e;
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(
+                        ThreadLocalRandom.current().nextInt(20, 200)));
             }
         }
+    }
+
+    private static boolean isThere(BooleanSupplier there, RuntimeException cause) {
         try {
-            layout.create(catalog, identifier);
-        } catch (AlreadyExistsException e) {
-            LOG.atDebug().log("another process made table {} first", identifier);
+            return there.getAsBoolean();
+        } catch (RuntimeException e) {
+            cause.addSuppressed(e);
+            return false;
         }
     }
 

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
+import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.TableRolledBackException;
 import io.k2data.api.UnreadableTableException;
 import io.k2data.api.View;
@@ -22,6 +23,10 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.apache.iceberg.BaseTable;
@@ -366,6 +371,49 @@ class CommitProtocolTest {
                         .containsExactlyInAnyOrder("null:null", "null:null", "null:null", "0:algo", "1:algo");
             }
         }
+    }
+
+    @Test
+    void writersThatStartTogetherMakeOneNamespaceTableAndItsColumns() throws Exception {
+        int writers = 6;
+        ExecutorService threads = Executors.newFixedThreadPool(writers);
+        try {
+            for (int round = 0; round < 5; round++) {
+                Path warehouse = directory.resolve("together" + round);
+                Catalog catalog = Warehouses.local(warehouse);
+                openTogether(threads, writers, warehouse);
+                List<String> names = names(catalog.loadTable(TRADES));
+                catalog.loadTable(TRADES)
+                        .updateSchema()
+                        .deleteColumn("side")
+                        .deleteColumn("kafka_time")
+                        .commit();
+                openTogether(threads, writers, warehouse);
+                assertThat(names(catalog.loadTable(TRADES))).containsExactlyInAnyOrderElementsOf(names);
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    /** Each through a catalog of its own, as processes have it. */
+    private static void openTogether(ExecutorService threads, int writers, Path warehouse) throws Exception {
+        CyclicBarrier start = new CyclicBarrier(writers);
+        List<Future<EventTable>> opening = new ArrayList<>();
+        for (int i = 0; i < writers; i++) {
+            opening.add(threads.submit(() -> {
+                Catalog catalog = Warehouses.local(warehouse);
+                start.await();
+                return EventTable.open(catalog, EventTypes.TRADE, Role.WRITER, new StorageCounts());
+            }));
+        }
+        for (Future<EventTable> each : opening) {
+            assertThat(each.get().table().schema().findField("side")).isNotNull();
+        }
+    }
+
+    private static List<String> names(Table table) {
+        return table.schema().columns().stream().map(Types.NestedField::name).toList();
     }
 
     private static List<String> rows(View view) throws SQLException {
