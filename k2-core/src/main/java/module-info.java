@@ -4,7 +4,9 @@ module io.k2data.core {
     requires transitive micrometer.core;
     requires com.fasterxml.jackson.core;
     requires java.management;
+    requires org.apache.commons.collections4;
     requires org.slf4j;
+    requires roaringbitmap;
     requires static transitive org.jspecify;
 
     exports io.k2data.cost;

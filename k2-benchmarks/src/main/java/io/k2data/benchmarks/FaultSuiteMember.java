@@ -8,6 +8,8 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
+import io.k2data.dedup.Deduplicators;
+import io.k2data.dedup.Deduplicators.ExactConfig;
 import io.k2data.pipeline.Health;
 import io.k2data.pipeline.PartitionState;
 import java.io.IOException;
@@ -49,6 +51,9 @@ final class FaultSuiteMember {
         Ingest.Reading reading = Ingest.Reading.valueOf(args[4]);
         AtomicBoolean leaving = new AtomicBoolean();
         try (K2 k2 = K2.builder()
+                // So few that most ids are older ones, and many a duplicate has to be looked up.
+                .deduplicator(
+                        Deduplicators.exact(ExactConfig.builder().maxIds(1_000).build()))
                 .kafka(Map.of(
                         "bootstrap.servers",
                         args[0],

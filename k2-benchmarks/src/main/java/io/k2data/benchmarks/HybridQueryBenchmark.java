@@ -7,8 +7,6 @@ import io.k2data.api.Freshness;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
 import io.k2data.api.event.Trade;
-import io.k2data.dedup.Deduplicators;
-import io.k2data.dedup.Deduplicators.ExactConfig;
 import io.k2data.iceberg.Warehouses;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;
@@ -70,7 +68,6 @@ public final class HybridQueryBenchmark {
               --quick     500000 rows, 3 rounds: to see that it works""";
 
     private static final Duration PATIENCE = Duration.ofMinutes(30);
-    private static final Duration DEDUP_WINDOW = Duration.ofMinutes(30);
     private static final int PER_ROUND = 10;
     private static final int ROWS_PER_LIVE_ROW = 50;
     private static final Instant START = Instant.parse("2026-01-05T02:00:00Z");
@@ -241,10 +238,6 @@ public final class HybridQueryBenchmark {
                 .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
                 .warehouse(directory.resolve(warehouse))
                 .spool(directory.resolve("spool"))
-                // A feed at thirty times its pace for minutes: a day of it would be more ids than this machine's
-                // memory.
-                .deduplicator(Deduplicators.exact(
-                        ExactConfig.builder().window(DEDUP_WINDOW).build()))
                 .memoryLimitBytes(3L << 30)
                 .generationBytes(4L << 30)
                 .commitInterval(Duration.ofMinutes(10))

@@ -8,6 +8,7 @@ import io.k2data.api.dedup.Deduplicator;
 import io.k2data.api.sequence.SequenceBatch;
 import io.k2data.api.sequence.SequenceTracker;
 import io.k2data.dedup.Deduplicators;
+import io.k2data.dedup.Deduplicators.ExactConfig;
 import io.k2data.sequence.SequenceTrackers;
 import java.io.IOException;
 import java.util.HashMap;
@@ -31,7 +32,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What does judging a record cost, beside the collections one would reach for? Per record, in batches of 10,000 over 100
- * streams; the state begins empty and grows to a million ids. The naive baselines keep what the question needs and
+ * streams; the state begins empty and grows to a million ids, which are remembered one by one, or all but 50,000 of them
+ * tightly. The naive baselines keep what the question needs and
  * nothing else: no window, no positions, no gaps.
  *
  * <p>{@code k2-benchmarks/run JudgementBenchmark}
@@ -53,6 +55,7 @@ public class JudgementBenchmark {
     private final long[] sequenceOf = new long[RECORDS];
     private SequenceTracker tracker;
     private Deduplicator deduplicator;
+    private Deduplicator tight;
 
     /** Deals a million records to the streams; one in a hundred comes again. */
     @Setup(Level.Trial)
@@ -79,7 +82,10 @@ public class JudgementBenchmark {
         PartitionContext context = new PartitionContext(
                 "trades", new LogPartition("cluster", "topic-id", "trades", 0), PartitionContext.Role.WRITER);
         tracker = SequenceTrackers.inMemory().open(context, null);
-        deduplicator = Deduplicators.exact().open(context, null);
+        deduplicator = Deduplicators.exact(ExactConfig.builder().maxIds(RECORDS).build())
+                .open(context, null);
+        tight = Deduplicators.exact(ExactConfig.builder().maxIds(50_000).build())
+                .open(context, null);
     }
 
     /**
@@ -117,22 +123,54 @@ public class JudgementBenchmark {
     }
 
     /**
-     * K2's exact deduplicator.
+     * K2's deduplicator with room for all.
      *
      * @return the deduplicator
      */
     @Benchmark
     @OperationsPerInvocation(RECORDS)
     public Object deduplicator() {
+        return judge(deduplicator, false);
+    }
+
+    /**
+     * The same where most ids have to move into bitmaps.
+     *
+     * @return the deduplicator
+     */
+    @Benchmark
+    @OperationsPerInvocation(RECORDS)
+    public Object deduplicatorOlder() {
+        return judge(tight, false);
+    }
+
+    /**
+     * The same with texts, where most have to move into filters.
+     *
+     * @return the deduplicator
+     */
+    @Benchmark
+    @OperationsPerInvocation(RECORDS)
+    public Object deduplicatorOlderTexts() {
+        return judge(tight, true);
+    }
+
+    private Object judge(Deduplicator judging, boolean texts) {
         DedupBatch batch = new DedupBatch();
         for (int from = 0; from < RECORDS; from += BATCH) {
             batch.clear();
             for (int i = from; i < from + BATCH; i++) {
-                batch.add(streams[streamOf[i]], sequenceOf[i], i, 1_700_000_000_000L + i);
+                if (texts) {
+                    batch.add(streams[streamOf[i]], Long.toString(sequenceOf[i]), i, 1_700_000_000_000L + i);
+                } else {
+                    batch.add(streams[streamOf[i]], sequenceOf[i], i, 1_700_000_000_000L + i);
+                }
             }
-            deduplicator.judge(batch, 0);
+            for (int judged = judging.judge(batch, 0); judged < BATCH; judged = judging.judge(batch, judged)) {
+                judging.register(batch, judged - 1, judged);
+            }
         }
-        return deduplicator;
+        return judging;
     }
 
     /**

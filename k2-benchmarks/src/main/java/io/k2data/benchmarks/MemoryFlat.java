@@ -26,7 +26,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * trades of 10,000 symbols from 64 partitions, as fast as it can, with sequence tracking and deduplication; this one sends,
  * never more than two million records ahead, and reads the other's resident memory from {@code /proc} every second (so it
  * runs on Linux only). Records are deleted from the topic once they are committed, to spare the disk. Deduplication remembers
- * two windows of one second of the feed's time, so that it too is full and forgets from the start on.
+ * every id for 24 hours and more: of each partition the youngest 20,000 one by one, so that these are full from the start on.
  *
  * <p>{@code k2-benchmarks/run MemoryFlat [MINUTES]}
  */

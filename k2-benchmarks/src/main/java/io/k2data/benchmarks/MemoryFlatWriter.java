@@ -28,9 +28,9 @@ final class MemoryFlatWriter {
                         .spool(Path.of(args[1], "spool"))
                         .memoryLimitBytes(256L << 20)
                         .commitInterval(Duration.ofSeconds(5))
-                        .deduplicator(Deduplicators.exact(ExactConfig.builder()
-                                .window(Duration.ofSeconds(1))
-                                .build()))
+                        // Of 64 partitions, with a window of 24 hours: 64 MB, and the older ids in bitmaps.
+                        .deduplicator(Deduplicators.exact(
+                                ExactConfig.builder().maxIds(20_000).build()))
                         .build();
                 Admin admin = Admin.create(Map.of("bootstrap.servers", args[0]))) {
             Ingest ingest = k2.ingest(EventTypes.TRADE, MemoryFlat.TOPIC).start();

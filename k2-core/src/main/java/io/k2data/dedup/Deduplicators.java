@@ -25,15 +25,22 @@ public final class Deduplicators {
     }
 
     /**
-     * Returns a factory of deduplicators that remember every id for twice the window. As long as no record's Kafka
-     * timestamp is more than the window behind the highest of its partition, and the ids of one window are within the
-     * bound, every verdict is new or duplicate at once; otherwise an id that was not found is a suspect. A single
-     * timestamp far in the future makes suspects of all that follow until time has caught up: keep the broker's
-     * {@code message.timestamp.after.max.ms} (one hour by default) below the window.
+     * Returns a factory of deduplicators that remember every id for twice the window: the youngest one by one, the others
+     * so tightly that it is only known which ids are surely none of them. An id that was not found is new if no
+     * record's Kafka timestamp is more than the window behind the highest of its partition, which is nearly always, and
+     * a suspect otherwise; the repetition of one of the older ids is a suspect too, and so are a few new ones by mistake
+     * (see below). A single timestamp far in the future makes suspects of all that follow until time has caught up: keep
+     * the broker's {@code message.timestamp.after.max.ms} (one hour by default) below the window.
      *
-     * <p>An id costs O(1) on average and 40 to 50 bytes; a text id holds its string besides. Memory grows with the ids
-     * that are remembered and is given back on close. Equal ids of one partition are told apart by stream, and by
-     * whether they are an integer or a text. Writers and followers behave alike; nothing is shared between partitions.
+     * <p>A young id costs O(1) on average and 40 to 50 bytes; a text id holds its string besides. Of the older ones,
+     * integers that a venue counts up cost a few bits at most, however many there are, and are never mistaken for each
+     * other: a billion trades are no matter. Integers without such an order, and texts, cost 3.5 bytes, and one new id in
+     * 30,000 or more is taken for a suspect. Where the bound on these is reached, the oldest are forgotten, and all that
+     * might repeat them is suspect: the log of the writer says so by its pace; give it more.
+     *
+     * <p>Memory grows with the ids that are remembered and is given back on close. Equal ids of one partition are told
+     * apart by stream, and by whether they are an integer or a text. Writers and followers behave alike; nothing is shared
+     * between partitions.
      *
      * @param config the settings
      * @return the factory, named {@code exact}
@@ -67,14 +74,17 @@ public final class Deduplicators {
      *
      * @param window how far the Kafka timestamps of two records may differ for one to be the other's duplicate, 1 ms to
      *     365 days. The default of 24 hours takes in whatever a gateway sends again after an outage in the same session
-     * @param maxIds how many ids of one partition are remembered, 1 to 100,000,000. Beyond it the oldest are forgotten,
-     *     and what might repeat them becomes a suspect, so that dedup gets slower, not wrong. The default of 4,000,000
-     *     takes at most 200 MB for integer ids, and remembers 24 hours of 46 records a second
+     * @param maxIds how many ids of one partition are remembered one by one, 1 to 100,000,000. What repeats one of them is
+     *     found at once; the repetition of an older one is looked up in the table. The default of 500,000 takes at
+     *     most 25 MB for integer ids, and with them a checkpoint of 15 MB
+     * @param olderBytes how many bytes the older ids of one partition may take, 0 to 16 GiB; with 0 they are not remembered
+     *     at all. The default of 64 MiB has room for 19 million texts, and for any number of integers that are counted up
      */
-    public record ExactConfig(Duration window, int maxIds) {
+    public record ExactConfig(Duration window, int maxIds, long olderBytes) {
         private static final Duration LONGEST = Duration.ofDays(365);
+        private static final long MOST_OLDER_BYTES = 16L << 30;
 
-        /** Checks both values, and reports all that are wrong together. */
+        /** Checks all values, and reports all that are wrong together. */
         public ExactConfig {
             List<String> problems = new ArrayList<>();
             if (window.compareTo(Duration.ofMillis(1)) < 0 || window.compareTo(LONGEST) > 0) {
@@ -82,6 +92,9 @@ public final class Deduplicators {
             }
             if (maxIds < 1 || maxIds > 100_000_000) {
                 problems.add("dedup.max-ids: " + maxIds + ", expected 1 to 100000000");
+            }
+            if (olderBytes < 0 || olderBytes > MOST_OLDER_BYTES) {
+                problems.add("dedup.older-bytes: " + olderBytes + ", expected 0 to " + MOST_OLDER_BYTES);
             }
             if (!problems.isEmpty()) {
                 throw new InvalidSettingsException(problems);
@@ -100,7 +113,8 @@ public final class Deduplicators {
         /** Collects the settings. Not thread-safe. */
         public static final class Builder {
             private Duration window = Duration.ofHours(24);
-            private int maxIds = 4_000_000;
+            private int maxIds = 500_000;
+            private long olderBytes = 64L << 20;
 
             private Builder() {}
 
@@ -116,7 +130,7 @@ public final class Deduplicators {
             }
 
             /**
-             * Sets how many ids of one partition are remembered.
+             * Sets how many ids of one partition are remembered one by one.
              *
              * @param maxIds the bound, 1 to 100,000,000
              * @return this
@@ -127,13 +141,24 @@ public final class Deduplicators {
             }
 
             /**
+             * Sets how much memory the older ids of one partition may take.
+             *
+             * @param olderBytes the bound, 0 to 16 GiB; 0 remembers none
+             * @return this
+             */
+            public Builder olderBytes(long olderBytes) {
+                this.olderBytes = olderBytes;
+                return this;
+            }
+
+            /**
              * Returns the settings.
              *
              * @return the settings
              * @throws InvalidSettingsException if a value is out of its range; it names all of them
              */
             public ExactConfig build() {
-                return new ExactConfig(window, maxIds);
+                return new ExactConfig(window, maxIds, olderBytes);
             }
         }
     }

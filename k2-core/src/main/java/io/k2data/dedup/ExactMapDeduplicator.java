@@ -11,26 +11,32 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remembers sightings one by one, and knows what it may have forgotten.
+ * Remembers sightings one by one, the older ones in less room, and knows what it may have forgotten.
  *
  * <p><b>What has to be remembered.</b> A record at time t can be the duplicate of sightings in [t - window, t +
  * window]. Times in a log are only roughly in order, so a sighting is kept until the highest time seen is more than two
  * windows ahead of it: a record that is up to one window behind the highest still finds all that it could repeat.
  *
  * <p><b>What may have been forgotten.</b> {@code horizon} is such a time that every sighting registered after it is
- * still here. It rises to the time of each sighting that is dropped, for its age or because of the bound on ids. It
- * also rises with {@link #register}, to just below two windows before the highest time: who registers has a table with
+ * still here. It rises to the time of each sighting that is dropped, for its age or because even {@link OlderIds} had no
+ * room for it. It also rises with {@link #register}, to just below two windows before the highest time: who registers has a table with
  * older rows that this instance was never shown. A record that finds no sighting is new if t - window is above the
  * horizon, and a suspect otherwise. So an instance that has run all along and one that was rebuilt from the table
  * differ at most in who has to look a late record up, never in the verdict that comes of it.
+ *
+ * <p><b>What there is no room for.</b> Beyond the bound on ids the oldest sightings move to {@link OlderIds}, which tell
+ * hardly more than that an id is none of theirs: it is new then, and otherwise a suspect.
  *
  * <p><b>How.</b> Sightings lie in a ring of parallel arrays in the order they were registered, which is very nearly the
  * order of time, so that the oldest is dropped in O(1). A sighting with an older time than the ring's first one stays
@@ -40,13 +46,18 @@ import org.jspecify.annotations.Nullable;
  * second structure to drop the oldest.
  */
 final class ExactMapDeduplicator implements Deduplicator {
-    private static final SnapshotFormat FORMAT = new SnapshotFormat("dedup-exact", 1);
+    private static final SnapshotFormat FORMAT = new SnapshotFormat("dedup-ids", 1);
     private static final int NONE = -1;
+    /** The ring makes room for a part of this many, so that moving sightings is not done one by one. */
+    private static final int MOVES = 16;
+
+    private static final int LARGEST_MOVE = 1 << 15;
 
     private final int partition;
     private final long windowMillis;
     private final int maxIds;
     private final Map<StreamKey, Stream> streams = new HashMap<>();
+    private final OlderIds older;
 
     private Stream[] stream;
     /** The integer id; of a text id its hash code. */
@@ -59,6 +70,7 @@ final class ExactMapDeduplicator implements Deduplicator {
     private int[] buckets;
     private int head;
     private int count;
+    private int nextStream;
 
     private long highest = Long.MIN_VALUE;
     private long horizon = Long.MIN_VALUE;
@@ -68,6 +80,7 @@ final class ExactMapDeduplicator implements Deduplicator {
         this.partition = partition;
         this.windowMillis = config.window().toMillis();
         this.maxIds = config.maxIds();
+        this.older = new OlderIds(windowMillis, config.olderBytes());
         int capacity = Math.min(1024, maxIds);
         stream = new Stream[capacity];
         id = new long[capacity];
@@ -121,7 +134,11 @@ final class ExactMapDeduplicator implements Deduplicator {
         if (first != NONE) {
             return new DedupVerdict.Duplicate(partition, offset[first]);
         }
-        if (minus(at, windowMillis) <= horizon) {
+        if (minus(at, windowMillis) <= horizon
+                || (!older.isEmpty()
+                        && (textId == null
+                                ? older.mayHold(batch.stream(index), longId, at)
+                                : older.mayHold(batch.stream(index), textId, at)))) {
             return DedupVerdict.Suspect.INSTANCE;
         }
         add(batch.stream(index), longId, textId, batch.offset(index), at);
@@ -155,14 +172,20 @@ final class ExactMapDeduplicator implements Deduplicator {
 
     private void add(StreamKey key, long longId, @Nullable String textId, long newOffset, long newTime) {
         highest = Math.max(highest, newTime);
-        while (count > 0 && (count == maxIds || time[head] < oldestKept())) {
-            forgetOldest();
+        while (count > 0 && time[head] < oldestKept()) {
+            horizon = Math.max(horizon, time[head]);
+            removeOldest();
         }
+        if (count == maxIds) {
+            moveOldest(Math.min(LARGEST_MOVE, Math.max(1, maxIds / MOVES)));
+        }
+        older.expire(oldestKept());
+        horizon = Math.max(horizon, older.dropped());
         if (count == time.length) {
             grow();
         }
         int slot = (int) (((long) head + count) % time.length);
-        stream[slot] = streams.computeIfAbsent(key, Stream::new);
+        stream[slot] = streams.computeIfAbsent(key, absent -> new Stream(absent, nextStream++));
         stream[slot].sightings++;
         id[slot] = longId;
         text[slot] = textId;
@@ -172,8 +195,43 @@ final class ExactMapDeduplicator implements Deduplicator {
         count++;
     }
 
-    private void forgetOldest() {
-        horizon = Math.max(horizon, time[head]);
+    /** Integers by stream and slice of time, so that the bitmaps get them in runs. */
+    private void moveOldest(int moved) {
+        List<Integer> slots = new ArrayList<>(moved);
+        for (int n = 0; n < moved; n++) {
+            int slot = (int) (((long) head + n) % time.length);
+            String textId = text[slot];
+            if (textId != null) {
+                older.add(stream[slot].key, textId, time[slot]);
+            } else {
+                slots.add(slot);
+            }
+        }
+        slots.sort(Comparator.comparingInt((Integer slot) -> stream[slot].number)
+                .thenComparingLong(slot -> older.sliceOf(time[slot]))
+                .thenComparingLong(slot -> id[slot]));
+        long[] ids = new long[slots.size()];
+        for (int from = 0; from < slots.size(); ) {
+            Stream of = stream[slots.get(from)];
+            long slice = older.sliceOf(time[slots.get(from)]);
+            long oldest = Long.MAX_VALUE;
+            long newest = Long.MIN_VALUE;
+            int to = from;
+            while (to < slots.size() && stream[slots.get(to)] == of && older.sliceOf(time[slots.get(to)]) == slice) {
+                int slot = slots.get(to);
+                ids[to++] = id[slot];
+                oldest = Math.min(oldest, time[slot]);
+                newest = Math.max(newest, time[slot]);
+            }
+            older.add(of.key, ids, from, to, oldest, newest);
+            from = to;
+        }
+        for (int n = 0; n < moved; n++) {
+            removeOldest();
+        }
+    }
+
+    private void removeOldest() {
         Stream of = stream[head];
         int bucket = bucket(of, id[head]);
         if (buckets[bucket] == head) {
@@ -244,8 +302,12 @@ final class ExactMapDeduplicator implements Deduplicator {
         return minus(highest, 2 * windowMillis);
     }
 
-    private static long minus(long value, long positive) {
+    static long minus(long value, long positive) {
         return value < Long.MIN_VALUE + positive ? Long.MIN_VALUE : value - positive;
+    }
+
+    static long plus(long value, long positive) {
+        return value > Long.MAX_VALUE - positive ? Long.MAX_VALUE : value + positive;
     }
 
     @Override
@@ -257,6 +319,7 @@ final class ExactMapDeduplicator implements Deduplicator {
     private void write(DataOutputStream out) throws IOException {
         out.writeLong(highest);
         out.writeLong(horizon);
+        older.write(out);
         out.writeInt(streams.size());
         Map<Stream, Integer> numbers = new HashMap<>();
         for (Stream of : new TreeMap<>(streams).values()) {
@@ -283,6 +346,7 @@ final class ExactMapDeduplicator implements Deduplicator {
     private void read(DataInputStream in) throws IOException {
         highest = in.readLong();
         horizon = in.readLong();
+        older.read(in);
         StreamKey[] keys = new StreamKey[in.readInt()];
         for (int i = 0; i < keys.length; i++) {
             keys[i] = new StreamKey(SnapshotFormat.readText(in), SnapshotFormat.readText(in));
@@ -309,6 +373,7 @@ final class ExactMapDeduplicator implements Deduplicator {
         next = new int[0];
         buckets = new int[0];
         streams.clear();
+        older.clear();
     }
 
     private void requireOpen() {
@@ -321,10 +386,14 @@ final class ExactMapDeduplicator implements Deduplicator {
     private static final class Stream {
         final StreamKey key;
         final long hash;
+        /** To sort by; whether it was given away before does not matter much. */
+        final int number;
+
         int sightings;
 
-        Stream(StreamKey key) {
+        Stream(StreamKey key, int number) {
             this.key = key;
+            this.number = number;
             this.hash = key.hashCode() * 0x9E3779B97F4A7C15L;
         }
     }

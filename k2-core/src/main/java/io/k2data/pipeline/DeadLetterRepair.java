@@ -4,7 +4,7 @@ import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
-import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.dedup.DedupBatch;
 import io.k2data.api.event.EventType;
 import java.time.Clock;
 import java.time.Instant;
@@ -230,10 +230,16 @@ public final class DeadLetterRepair {
                 .anyMatch(other -> id.equals(id(other))
                         && stream.equals(stream(other))
                         && Math.abs(other.logTimeMillis() - row.logTimeMillis()) <= windowMillis);
-        Optional<DedupVerdict.Duplicate> sighting = amongOthers
-                ? Optional.empty()
-                : store.sighting(row.partition(), stream, id, row.offset(), row.logTimeMillis(), windowMillis);
-        return amongOthers || sighting.isPresent();
+        if (amongOthers) {
+            return true;
+        }
+        DedupBatch asked = new DedupBatch();
+        if (id instanceof Long number) {
+            asked.add(stream, number, row.offset(), row.logTimeMillis());
+        } else {
+            asked.add(stream, (String) id, row.offset(), row.logTimeMillis());
+        }
+        return store.sightings(row.partition(), asked, 0, 1, windowMillis)[0] != StoredRows.NOT_SIGHTED;
     }
 
     private @Nullable Object id(Row row) {

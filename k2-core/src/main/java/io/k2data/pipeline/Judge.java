@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class Judge {
     private static final int MAX_KEYS = 100_000;
     private static final int RECENT_KEYS = 4096;
+    private static final int MOST_ASKED = 1024;
 
     private final StoredRows store;
     private final long windowMillis;
@@ -39,6 +40,13 @@ final class Judge {
 
     private final SequenceBatch sequences = new SequenceBatch();
     private final DedupBatch ids = new DedupBatch();
+    /** What the store said of the ids of this batch that it was asked for. */
+    private long[] sightings = {};
+
+    private int askedFrom;
+    private int askedTo;
+    private int suspects;
+
     private final int[] idIndexes;
     private final int sequenceIndex;
     private final int venueIndex;
@@ -142,6 +150,8 @@ final class Judge {
         for (int i = 0; i < sequences.size(); i++) {
             onSequence.accept(work, sequences.stream(i), sequences.offset(i), sequences.verdict(i));
         }
+        askedTo = 0;
+        suspects = 0;
         int judged = 0;
         while (judged < ids.size()) {
             int before = judged;
@@ -164,21 +174,26 @@ final class Judge {
         return count;
     }
 
-    /** Looks a suspect up where all rows are: in the table and its live segments, and among those about to join them. */
+    /**
+     * Looks a suspect up where all rows are: in the table and its live segments, and among those about to join them. One
+     * in a batch may come alone. The second one hardly does: a gateway sends again what it sent hours ago, and what
+     * follows is asked for with it.
+     */
     private void confirm(PartitionWork work, int suspect) {
         DedupVerdict.Duplicate found = earlierInBatch(work.partition, suspect);
         if (found == null) {
-            String text = ids.textId(suspect);
-            Object id = text != null ? text : (Object) ids.longId(suspect);
-            publish.run();
-            found = store.sighting(
-                            work.partition,
-                            ids.stream(suspect),
-                            id,
-                            ids.offset(suspect),
-                            ids.logTimeMillis(suspect),
-                            windowMillis)
-                    .orElse(null);
+            if (suspect >= askedTo) {
+                int to = suspects == 0 ? suspect + 1 : Math.min(ids.size(), suspect + MOST_ASKED);
+                publish.run();
+                sightings = store.sightings(work.partition, ids, suspect, to, windowMillis);
+                askedFrom = suspect;
+                askedTo = to;
+            }
+            suspects++;
+            long offset = sightings[suspect - askedFrom];
+            if (offset != StoredRows.NOT_SIGHTED) {
+                found = new DedupVerdict.Duplicate(work.partition.partition(), offset);
+            }
         }
         if (found == null) {
             work.deduplicator.register(ids, suspect, suspect + 1);
@@ -191,9 +206,9 @@ final class Judge {
     private DedupVerdict.@Nullable Duplicate earlierInBatch(LogPartition partition, int suspect) {
         for (int i = 0; i < suspect; i++) {
             String text = ids.textId(i);
-            boolean same = ids.stream(i).equals(ids.stream(suspect))
+            boolean same = (text != null || ids.longId(i) == ids.longId(suspect))
                     && Objects.equals(text, ids.textId(suspect))
-                    && (text != null || ids.longId(i) == ids.longId(suspect));
+                    && ids.stream(i).equals(ids.stream(suspect));
             if (same
                     && ids.verdict(i) instanceof DedupVerdict.New
                     && Math.abs(ids.logTimeMillis(i) - ids.logTimeMillis(suspect)) <= windowMillis) {

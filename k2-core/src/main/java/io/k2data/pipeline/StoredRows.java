@@ -2,8 +2,7 @@ package io.k2data.pipeline;
 
 import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
-import io.k2data.api.dedup.DedupVerdict;
-import java.util.Optional;
+import io.k2data.api.dedup.DedupBatch;
 import org.jspecify.annotations.Nullable;
 
 /** What a table can say of rows it took, and of the state that judged them: the ground on which others are judged. */
@@ -38,19 +37,21 @@ public interface StoredRows {
      */
     void replaySince(LogPartition partition, StateKind kind, StoredRowVisitor visitor);
 
+    /** Of an id that is nowhere else. */
+    long NOT_SIGHTED = -1;
+
     /**
-     * Looks for an id among all rows, committed or not.
+     * Looks for ids among all rows, committed or not. Asking for many together costs hardly more than asking for one.
      *
-     * @param partition the partition that the verdict is for; rows of others do not count
-     * @param stream the id's stream
-     * @param id the id, a {@link Long} or a {@link String}
-     * @param offset the position asked about, which is no sighting of itself
-     * @param logTimeMillis that record's Kafka timestamp
+     * @param partition the partition that the verdicts are for; rows of others do not count
+     * @param ids the ids, each with the position it is asked for, which is no sighting of itself, and that record's Kafka
+     *     timestamp; verdicts are neither read nor set
+     * @param from the first to look for
+     * @param to the one after the last
      * @param windowMillis how far the Kafka timestamps may differ
-     * @return the sighting at the lowest offset, if there is one
+     * @return for each, the first one at index 0, the lowest offset that it is at, or {@link #NOT_SIGHTED}
      */
-    Optional<DedupVerdict.Duplicate> sighting(
-            LogPartition partition, StreamKey stream, Object id, long offset, long logTimeMillis, long windowMillis);
+    long[] sightings(LogPartition partition, DedupBatch ids, int from, int to, long windowMillis);
 
     /** What judges a partition's records. */
     enum StateKind {

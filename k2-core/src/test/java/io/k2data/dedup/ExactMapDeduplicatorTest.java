@@ -46,6 +46,24 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
         }
     }
 
+    /** The same where even what is older than three ids is forgotten at once. */
+    @Nested
+    class WithRoomForThreeIdsAndNothingElse extends DeduplicatorContract {
+        @Override
+        protected DeduplicatorFactory factory() {
+            return forgetful(3);
+        }
+    }
+
+    /** The same where filters come and go. */
+    @Nested
+    class WithRoomForThreeIdsAndOneFilter extends DeduplicatorContract {
+        @Override
+        protected DeduplicatorFactory factory() {
+            return config(3, 4096);
+        }
+    }
+
     @Test
     void itIsNamedExactAndItsWindowIsADay() {
         assertThat(Deduplicators.exact().name()).isEqualTo("exact");
@@ -99,8 +117,8 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
     }
 
     @Test
-    void beyondTheBoundTheOldestIsForgottenAndItsRepetitionSuspect() throws IOException {
-        try (Deduplicator deduplicator = config(2).open(CONTEXT, null)) {
+    void withoutRoomForOlderIdsTheOldestIsForgottenAndWhatMayRepeatItSuspect() throws IOException {
+        try (Deduplicator deduplicator = forgetful(2).open(CONTEXT, null)) {
             judge(deduplicator, 1, 10, 0);
             judge(deduplicator, 2, 11, 1);
             judge(deduplicator, 3, 12, 2);
@@ -114,7 +132,7 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
 
     @Test
     void theHorizonIsTheLatestTimeForgottenWhateverTheOrder() throws IOException {
-        try (Deduplicator deduplicator = config(2).open(CONTEXT, null)) {
+        try (Deduplicator deduplicator = forgetful(2).open(CONTEXT, null)) {
             judge(deduplicator, 1, 10, 500);
             judge(deduplicator, 2, 11, 0);
             judge(deduplicator, 3, 12, 600);
@@ -150,12 +168,12 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
 
     @Test
     void aHorizonSurvivesASnapshotAndALowerBoundAppliesFromTheRestoreOn() throws IOException {
-        try (Deduplicator deduplicator = config(3).open(CONTEXT, null)) {
+        try (Deduplicator deduplicator = forgetful(3).open(CONTEXT, null)) {
             for (int i = 0; i < 4; i++) {
                 judge(deduplicator, i, i, i);
             }
-            try (Deduplicator same = config(3).open(CONTEXT, snapshot(deduplicator));
-                    Deduplicator less = config(1).open(CONTEXT, snapshot(deduplicator))) {
+            try (Deduplicator same = forgetful(3).open(CONTEXT, snapshot(deduplicator));
+                    Deduplicator less = forgetful(1).open(CONTEXT, snapshot(deduplicator))) {
                 assertThat(judge(same, 9, 9, WINDOW)).isEqualTo(Suspect.INSTANCE);
                 assertThat(judge(same, 9, 9, WINDOW + 1)).isEqualTo(New.INSTANCE);
                 assertThat(judge(less, 3, 9, WINDOW)).isEqualTo(new Duplicate(3, 3));
@@ -200,7 +218,7 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
 
     @Test
     void aStreamWhoseIdsAreForgottenIsForgottenToo() throws IOException {
-        try (Deduplicator deduplicator = config(2).open(CONTEXT, null)) {
+        try (Deduplicator deduplicator = forgetful(2).open(CONTEXT, null)) {
             judge(deduplicator, stream(1), 1, 1, 0);
             judge(deduplicator, stream(2), 1, 2, 0);
             int size = snapshot(deduplicator).available();
@@ -214,11 +232,11 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
     @Test
     void aNewerSnapshotIsRefusedByName() throws IOException {
         ByteArrayOutputStream newer = new ByteArrayOutputStream();
-        new SnapshotFormat("dedup-exact", 2).write(newer, out -> out.writeInt(0));
+        new SnapshotFormat("dedup-ids", 2).write(newer, out -> out.writeInt(0));
 
         assertThatThrownBy(() -> factory().open(CONTEXT, new ByteArrayInputStream(newer.toByteArray())))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("dedup-exact")
+                .hasMessageContaining("dedup-ids")
                 .hasMessageContaining("version 2");
     }
 
@@ -246,18 +264,136 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
 
     @Test
     void badSettingsAreReportedTogether() {
-        assertThatThrownBy(() ->
-                        ExactConfig.builder().window(Duration.ZERO).maxIds(0).build())
+        assertThatThrownBy(() -> ExactConfig.builder()
+                        .window(Duration.ZERO)
+                        .maxIds(0)
+                        .olderBytes(-1)
+                        .build())
                 .isInstanceOfSatisfying(InvalidSettingsException.class, refused -> assertThat(refused.problems())
                         .containsExactly(
                                 "dedup.window: PT0S, expected 1 ms to 365 days",
-                                "dedup.max-ids: 0, expected 1 to 100000000"));
+                                "dedup.max-ids: 0, expected 1 to 100000000",
+                                "dedup.older-bytes: -1, expected 0 to 17179869184"));
+    }
+
+    @Test
+    void ofOlderIntegersExactlyTheRepetitionsAreSuspect() throws IOException {
+        int many = 300_000;
+        try (Deduplicator deduplicator = config(1_000).open(CONTEXT, null)) {
+            // Fifty streams count up, with a number left out now and then, and half of them below zero.
+            for (int i = 0; i < many; i++) {
+                if (i % 97 != 0) {
+                    assertThat(judge(deduplicator, stream(i), counted(i), i, i / 1_000))
+                            .isEqualTo(New.INSTANCE);
+                }
+            }
+            try (Deduplicator restored = config(1_000).open(CONTEXT, snapshot(deduplicator))) {
+                for (Deduplicator each : new Deduplicator[] {deduplicator, restored}) {
+                    for (int i = 0; i < many; i++) {
+                        DedupVerdict verdict = judge(each, stream(i), counted(i), many + i, many / 1_000);
+                        if (i % 97 == 0) {
+                            assertThat(verdict).as("%s was left out", i).isEqualTo(New.INSTANCE);
+                        } else if (i < many - 2_000) {
+                            assertThat(verdict).as("%s was sent", i).isEqualTo(Suspect.INSTANCE);
+                        } else {
+                            assertThat(verdict).as("%s was sent", i).isNotEqualTo(New.INSTANCE);
+                        }
+                    }
+                }
+            }
+            assertThat(snapshot(deduplicator).available())
+                    .as("bytes for all of them, of which the ring's thousand need 30,000")
+                    .isLessThan(200_000);
+        }
+    }
+
+    private static long counted(int i) {
+        return i % 50 < 25 ? i / 50 - 3_000L : i / 50;
+    }
+
+    @Test
+    void ofOlderTextsAndScatteredIntegersNoRepetitionIsNewAndHardlyANewOneSuspect() throws IOException {
+        int many = 100_000;
+        Random random = new Random(4);
+        long[] scattered = random.longs(many).toArray();
+        try (Deduplicator deduplicator = config(1_000).open(CONTEXT, null)) {
+            int suspects = 0;
+            for (int i = 0; i < many; i++) {
+                suspects += judge(deduplicator, stream(i), scattered[i], 2L * i, i / 1_000) == Suspect.INSTANCE ? 1 : 0;
+                DedupBatch text = text("trade-" + i, 2L * i + 1, i / 1_000);
+                deduplicator.judge(text, 0);
+                suspects += text.verdict(0) == Suspect.INSTANCE ? 1 : 0;
+            }
+            assertThat(suspects).as("taken for a suspect by mistake").isLessThan(many / 1_000);
+            for (int i = 0; i < many; i++) {
+                assertThat(judge(deduplicator, stream(i), scattered[i], 3L * many + i, many / 1_000))
+                        .isNotEqualTo(New.INSTANCE);
+                DedupBatch text = text("trade-" + i, 4L * many + i, many / 1_000);
+                deduplicator.judge(text, 0);
+                assertThat(text.verdict(0)).isNotEqualTo(New.INSTANCE);
+            }
+        }
+    }
+
+    @Test
+    void whatIsOlderThanTwoWindowsTakesNoRoom() throws IOException {
+        try (Deduplicator deduplicator = config(10).open(CONTEXT, null)) {
+            for (int i = 0; i < 5_000; i++) {
+                judge(deduplicator, stream(i), i, 2L * i, i % 500);
+                deduplicator.judge(text("trade-" + i, 2L * i + 1, i % 500), 0);
+            }
+            assertThat(snapshot(deduplicator).available()).isGreaterThan(10_000);
+            judge(deduplicator, 1, 20_000, 500 + 3 * WINDOW);
+
+            assertThat(snapshot(deduplicator).available()).isLessThan(200);
+            assertThat(judge(deduplicator, 2, 20_001, 500 + 2 * WINDOW)).isEqualTo(New.INSTANCE);
+            assertThat(judge(deduplicator, 3, 20_002, 499 + WINDOW)).isEqualTo(Suspect.INSTANCE);
+        }
+    }
+
+    @Test
+    void beyondTheBoundOfOlderIdsTheOldestAreForgottenAndWhatMayRepeatThemSuspect() throws IOException {
+        try (Deduplicator deduplicator = config(10, 8 * 3584).open(CONTEXT, null)) {
+            int suspects = 0;
+            for (int i = 0; i < 50_000; i++) {
+                DedupBatch text = text("trade-" + i, i, i / 25);
+                deduplicator.judge(text, 0);
+                if (text.verdict(0) == Suspect.INSTANCE) {
+                    suspects++;
+                    deduplicator.register(text, 0, 1);
+                }
+            }
+            assertThat(suspects).isPositive();
+            assertThat(snapshot(deduplicator).available()).isLessThan(40_000);
+            for (int i = 0; i < 50_000; i++) {
+                DedupBatch text = text("trade-" + i, 50_000 + i, 2_000);
+                if (2_000 - i / 25 <= WINDOW) {
+                    deduplicator.judge(text, 0);
+                    assertThat(text.verdict(0)).as("%s", i).isNotEqualTo(New.INSTANCE);
+                }
+            }
+        }
+    }
+
+    private static DedupBatch text(String id, long offset, long time) {
+        DedupBatch batch = new DedupBatch();
+        batch.add(BTC, id, offset, time);
+        return batch;
     }
 
     private static DeduplicatorFactory config(int maxIds) {
+        return config(maxIds, 64L << 20);
+    }
+
+    private static DeduplicatorFactory forgetful(int maxIds) {
+        return config(maxIds, 0);
+    }
+
+    private static DeduplicatorFactory config(int maxIds, long olderBytes) {
         return Deduplicators.exact(ExactConfig.builder()
                 .window(Duration.ofMillis(WINDOW))
                 .maxIds(maxIds)
+                .olderBytes(olderBytes)
                 .build());
     }
 

@@ -2,14 +2,15 @@ package io.k2data.pipeline;
 
 import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
-import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.dedup.DedupBatch;
 import io.k2data.api.event.EventTypes;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -84,17 +85,17 @@ final class MemoryTable implements StoredRows {
     }
 
     @Override
-    public Optional<DedupVerdict.Duplicate> sighting(
-            LogPartition of, StreamKey stream, Object id, long offset, long logTimeMillis, long windowMillis) {
-        return Stream.concat(committed(0), live.stream())
-                .filter(row -> row.offset() != offset
-                        && id.equals(id(row))
-                        && stream.equals(stream(row))
-                        && Math.abs(row.logTimeMillis() - logTimeMillis) <= windowMillis)
-                .mapToLong(Row::offset)
-                .min()
-                .stream()
-                .mapToObj(found -> new DedupVerdict.Duplicate(partition.partition(), found))
-                .findFirst();
+    public long[] sightings(LogPartition of, DedupBatch ids, int from, int to, long windowMillis) {
+        return IntStream.range(from, to)
+                .mapToLong(i -> Stream.concat(committed(0), live.stream())
+                        .filter(row -> row.offset() != ids.offset(i)
+                                && Objects.equals(
+                                        id(row), ids.textId(i) != null ? ids.textId(i) : (Object) ids.longId(i))
+                                && ids.stream(i).equals(stream(row))
+                                && Math.abs(row.logTimeMillis() - ids.logTimeMillis(i)) <= windowMillis)
+                        .mapToLong(Row::offset)
+                        .min()
+                        .orElse(NOT_SIGHTED))
+                .toArray();
     }
 }

@@ -5,7 +5,7 @@ import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
 import io.k2data.api.PartitionContext.Role;
 import io.k2data.api.StreamKey;
-import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.dedup.DedupBatch;
 import io.k2data.api.degradation.Deferral;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.EventType;
@@ -23,6 +23,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
@@ -34,6 +35,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.iceberg.Snapshot;
@@ -547,47 +549,89 @@ final class IcebergEventStore implements EventStore {
     }
 
     @Override
-    public Optional<DedupVerdict.Duplicate> sighting(
-            LogPartition partition, StreamKey stream, Object id, long offset, long logTimeMillis, long windowMillis) {
+    public long[] sightings(LogPartition partition, DedupBatch ids, int from, int to, long windowMillis) {
+        long[] sightings = new long[to - from];
+        Arrays.fill(sightings, NOT_SIGHTED);
+        List<Integer> numbers = new ArrayList<>();
+        List<Integer> texts = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            (ids.textId(i) == null ? numbers : texts).add(i);
+        }
+        for (List<Integer> entries : List.of(numbers, texts)) {
+            if (!entries.isEmpty()) {
+                findSightings(
+                        partition, ids, entries, windowMillis, (entry, offset) -> sightings[entry - from] = offset);
+            }
+        }
+        return sightings;
+    }
+
+    /** Told where an entry's id was found. */
+    @FunctionalInterface
+    private interface OnSighting {
+        void accept(int entry, long offset);
+    }
+
+    /** All entries have texts for ids, or all have numbers. */
+    private void findSightings(
+            LogPartition partition, DedupBatch ids, List<Integer> entries, long windowMillis, OnSighting found) {
+        boolean text = ids.textId(entries.get(0)) != null;
         Column column = type.idColumns().stream()
-                .filter(candidate ->
-                        (candidate.type() instanceof io.k2data.api.event.ColumnType.Text) == (id instanceof String))
+                .filter(candidate -> (candidate.type() instanceof io.k2data.api.event.ColumnType.Text) == text)
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("no id column of " + type.name() + " holds " + id));
+                .orElseThrow(() -> new IllegalArgumentException("no id column of " + type.name() + " holds "
+                        + ids.textId(entries.get(0)) + ids.longId(entries.get(0))));
+        Set<String> venues = new TreeSet<>();
+        Set<String> symbols = new TreeSet<>();
+        Set<Object> wanted = new HashSet<>();
+        List<String> asked = new ArrayList<>();
+        long earliest = Long.MAX_VALUE;
+        long latest = Long.MIN_VALUE;
+        for (int i : entries) {
+            StreamKey stream = ids.stream(i);
+            String textId = ids.textId(i);
+            venues.add(stream.venue());
+            symbols.add(stream.symbol());
+            wanted.add(textId != null ? textId : (Object) ids.longId(i));
+            earliest = Math.min(earliest, ids.logTimeMillis(i));
+            latest = Math.max(latest, ids.logTimeMillis(i));
+            asked.add("(" + i + ", " + Sql.text(stream.venue()) + ", " + Sql.text(stream.symbol()) + ", "
+                    + (textId != null ? Sql.text(textId) : "CAST(" + ids.longId(i) + " AS BIGINT)") + ", "
+                    + ids.offset(i) + ", " + ids.logTimeMillis(i) + ")");
+        }
+        Expression near = Expressions.and(
+                inPartition(partition),
+                Expressions.in("venue", venues.toArray()),
+                Expressions.in("symbol", symbols.toArray()),
+                // Iceberg prunes files by a list of at most 200.
+                Expressions.in(column.name(), wanted.toArray()),
+                Expressions.greaterThanOrEqual("kafka_time", (earliest - windowMillis) * 1000),
+                Expressions.lessThanOrEqual("kafka_time", (latest + windowMillis) * 1000));
+        String id = Sql.name(column.name());
         try (DuckDBConnection connection = engine.connect()) {
             Sql.run(connection, "BEGIN");
             Resolved resolved = resolve(pin(connection));
-            Expression near = Expressions.and(
-                    inPartition(partition),
-                    Expressions.equal("venue", stream.venue()),
-                    Expressions.equal("symbol", stream.symbol()),
-                    Expressions.equal(column.name(), id),
-                    Expressions.greaterThanOrEqual("kafka_time", (logTimeMillis - windowMillis) * 1000),
-                    Expressions.lessThanOrEqual("kafka_time", (logTimeMillis + windowMillis) * 1000));
             try (LocalFiles local =
                             engine.local(resolved.io(), resolved.history().matching(near));
-                    PreparedStatement statement = connection.prepareStatement("select min(kafka_offset) from ("
-                            + resolved.everyRow(local.paths())
-                            + ") where kafka_partition = ? and venue = ? and symbol = ? and "
-                            + Sql.name(column.name())
-                            + " = ? and kafka_offset <> ? and epoch_ms(kafka_time) between ? and ?")) {
-                statement.setInt(1, partition.partition());
-                statement.setString(2, stream.venue());
-                statement.setString(3, stream.symbol());
-                statement.setObject(4, id);
-                statement.setLong(5, offset);
-                statement.setLong(6, logTimeMillis - windowMillis);
-                statement.setLong(7, logTimeMillis + windowMillis);
-                try (ResultSet result = statement.executeQuery()) {
-                    result.next();
-                    long found = result.getLong(1);
-                    return result.wasNull()
-                            ? Optional.empty()
-                            : Optional.of(new DedupVerdict.Duplicate(partition.partition(), found));
+                    Statement statement = connection.createStatement();
+                    ResultSet result =
+                            statement.executeQuery("with asked(entry, venue, symbol, id, own_offset, time) as (values "
+                                    + String.join(", ", asked)
+                                    + ") select asked.entry, min(stored.kafka_offset) from asked join ("
+                                    + resolved.everyRow(local.paths())
+                                    + ") stored on stored.venue = asked.venue and stored.symbol ="
+                                    + " asked.symbol and stored." + id + " = asked.id where stored.kafka_partition = "
+                                    + partition.partition()
+                                    + " and stored.kafka_offset <> asked.own_offset and epoch_ms(stored.kafka_time)"
+                                    + " between asked.time - " + windowMillis + " and asked.time + " + windowMillis
+                                    + " and epoch_ms(stored.kafka_time) between " + (earliest - windowMillis) + " and "
+                                    + (latest + windowMillis) + " group by asked.entry")) {
+                while (result.next()) {
+                    found.accept(result.getInt(1), result.getLong(2));
                 }
             }
         } catch (SQLException e) {
-            throw Sql.failed("looking for an id of " + type.name(), e);
+            throw Sql.failed("looking for ids of " + type.name(), e);
         }
     }
 

@@ -8,10 +8,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.k2data.api.LogPartition;
 import io.k2data.api.StreamKey;
 import io.k2data.api.View;
-import io.k2data.api.dedup.DedupVerdict;
+import io.k2data.api.dedup.DedupBatch;
 import io.k2data.api.event.Column;
 import io.k2data.api.event.ColumnType;
 import io.k2data.pipeline.EventStore;
+import io.k2data.pipeline.StoredRows;
 import io.k2data.query.MemorySource;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -173,16 +174,56 @@ class IcebergEventStoreTest {
             fixture.append(P0, 4);
             StreamKey bitcoin = new StreamKey("BINANCE", "BTCUSDT");
             long time = StoreFixture.DAY.toEpochMilli() + 6 * 60_000;
-            assertThat(fixture.store.sighting(P0, bitcoin, 6L, 99, time, 1000))
-                    .contains(new DedupVerdict.Duplicate(0, 6));
-            assertThat(fixture.store.sighting(P0, bitcoin, 3L, 99, time, 180_000))
-                    .contains(new DedupVerdict.Duplicate(0, 3));
-            assertThat(fixture.store.sighting(P0, bitcoin, 3L, 99, time, 179_999))
-                    .isEmpty();
-            assertThat(fixture.store.sighting(P0, bitcoin, 6L, 6, time, 1000)).isEmpty();
-            assertThat(fixture.store.sighting(P1, bitcoin, 6L, 99, time, 1000)).isEmpty();
-            assertThat(fixture.store.sighting(P0, bitcoin, "6", 99, time, 1000)).isEmpty();
+            assertThat(sighting(fixture, P0, bitcoin, 6L, 99, time, 1000)).isEqualTo(6);
+            assertThat(sighting(fixture, P0, bitcoin, 3L, 99, time, 180_000)).isEqualTo(3);
+            assertThat(sighting(fixture, P0, bitcoin, 3L, 99, time, 179_999)).isEqualTo(StoredRows.NOT_SIGHTED);
+            assertThat(sighting(fixture, P0, bitcoin, 6L, 6, time, 1000)).isEqualTo(StoredRows.NOT_SIGHTED);
+            assertThat(sighting(fixture, P1, bitcoin, 6L, 99, time, 1000)).isEqualTo(StoredRows.NOT_SIGHTED);
+            assertThat(sighting(fixture, P0, bitcoin, "6", 99, time, 1000)).isEqualTo(StoredRows.NOT_SIGHTED);
+            assertThat(sighting(fixture, P0, new StreamKey("BINANCE", "it's"), Long.MIN_VALUE, 99, time, 1000))
+                    .isEqualTo(StoredRows.NOT_SIGHTED);
         }
+    }
+
+    @Test
+    void manySightingsAreFoundAtOnceEachByItsOwnStreamIdPositionAndTime() {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 200);
+            fixture.store.commit(fixture.seal());
+            fixture.append(P0, 200);
+            DedupBatch asked = new DedupBatch();
+            for (int i = 0; i < 410; i++) {
+                long time = StoreFixture.DAY.toEpochMilli() + i * 60_000L;
+                String symbol = i % 3 == 0 ? "BTCUSDT" : "ETHUSDT";
+                asked.add(new StreamKey("BINANCE", symbol), i, i % 5 == 0 ? i : 1_000 + i, time);
+                asked.add(new StreamKey("BINANCE", symbol), i, 2_000 + i, time + 1_001);
+                asked.add(new StreamKey("BINANCE", symbol + "'"), "id '" + i, 3_000 + i, time);
+            }
+            long[] found = fixture.store.sightings(P0, asked, 30, asked.size(), 1000);
+            assertThat(found).hasSize(asked.size() - 30);
+            for (int i = 0; i < found.length; i++) {
+                int of = 30 + i;
+                boolean there = of % 3 == 0 && of / 3 % 5 != 0 && of / 3 < 400;
+                assertThat(found[i]).as("entry %s", of).isEqualTo(there ? of / 3 : StoredRows.NOT_SIGHTED);
+            }
+        }
+    }
+
+    private static long sighting(
+            StoreFixture fixture,
+            LogPartition partition,
+            StreamKey stream,
+            Object id,
+            long offset,
+            long logTimeMillis,
+            long windowMillis) {
+        DedupBatch asked = new DedupBatch();
+        if (id instanceof Long number) {
+            asked.add(stream, number, offset, logTimeMillis);
+        } else {
+            asked.add(stream, (String) id, offset, logTimeMillis);
+        }
+        return fixture.store.sightings(partition, asked, 0, 1, windowMillis)[0];
     }
 
     @Test
