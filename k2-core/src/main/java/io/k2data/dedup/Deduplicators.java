@@ -36,7 +36,7 @@ public final class Deduplicators {
      * integers that a venue counts up cost a few bits at most, however many there are, and are never mistaken for each
      * other: a billion trades are no matter. Integers without such an order, and texts, cost 3.5 bytes, and one new id in
      * 30,000 or more is taken for a suspect. Where the bound on these is reached, the oldest are forgotten, and all that
-     * might repeat them is suspect: the log of the writer says so by its pace; give it more.
+     * might repeat them is suspect: the log warns of it.
      *
      * <p>Memory grows with the ids that are remembered and is given back on close. Equal ids of one partition are told
      * apart by stream, and by whether they are an integer or a text. Writers and followers behave alike; nothing is shared

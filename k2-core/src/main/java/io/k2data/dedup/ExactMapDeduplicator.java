@@ -20,6 +20,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Remembers sightings one by one, the older ones in less room, and knows what it may have forgotten.
@@ -46,6 +48,7 @@ import org.jspecify.annotations.Nullable;
  * second structure to drop the oldest.
  */
 final class ExactMapDeduplicator implements Deduplicator {
+    private static final Logger LOG = LoggerFactory.getLogger(ExactMapDeduplicator.class);
     private static final SnapshotFormat FORMAT = new SnapshotFormat("dedup-ids", 1);
     private static final int NONE = -1;
     /** The ring makes room for a part of this many, so that moving sightings is not done one by one. */
@@ -75,6 +78,7 @@ final class ExactMapDeduplicator implements Deduplicator {
     private long highest = Long.MIN_VALUE;
     private long horizon = Long.MIN_VALUE;
     private boolean closed;
+    private boolean warned;
 
     ExactMapDeduplicator(ExactConfig config, int partition) {
         this.partition = partition;
@@ -181,6 +185,14 @@ final class ExactMapDeduplicator implements Deduplicator {
         }
         older.expire(oldestKept());
         horizon = Math.max(horizon, older.dropped());
+        if (!warned && horizon > minus(highest, windowMillis) && count > 0) {
+            warned = true;
+            LOG.atWarn()
+                    .log(
+                            "partition {}: there is no room for the ids of one dedup window, so that every record has to be"
+                                    + " looked up in the table: raise dedup.older-bytes or dedup.max-ids",
+                            partition);
+        }
         if (count == time.length) {
             grow();
         }
@@ -347,13 +359,14 @@ final class ExactMapDeduplicator implements Deduplicator {
         highest = in.readLong();
         horizon = in.readLong();
         older.read(in);
-        StreamKey[] keys = new StreamKey[in.readInt()];
-        for (int i = 0; i < keys.length; i++) {
-            keys[i] = new StreamKey(SnapshotFormat.readText(in), SnapshotFormat.readText(in));
+        int known = in.readInt();
+        List<StreamKey> keys = new ArrayList<>();
+        for (int i = 0; i < known; i++) {
+            keys.add(new StreamKey(SnapshotFormat.readText(in), SnapshotFormat.readText(in)));
         }
         int sightings = in.readInt();
         for (int i = 0; i < sightings; i++) {
-            StreamKey key = keys[in.readInt()];
+            StreamKey key = keys.get(in.readInt());
             long at = in.readLong();
             long atTime = in.readLong();
             String textId = in.readBoolean() ? SnapshotFormat.readText(in) : null;

@@ -199,6 +199,48 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
     }
 
     @Test
+    void whatMovesOnAfterARestoreWithAWiderWindowIsNotTakenForNew() throws IOException {
+        try (Deduplicator narrow = config(1).open(CONTEXT, null)) {
+            judge(narrow, 1, 10, 0);
+            judge(narrow, 2, 11, 60);
+            DeduplicatorFactory wider = Deduplicators.exact(ExactConfig.builder()
+                    .window(Duration.ofMillis(2 * WINDOW))
+                    .maxIds(1)
+                    .build());
+            try (Deduplicator wide = wider.open(CONTEXT, snapshot(narrow))) {
+                judge(wide, 3, 12, 200);
+                judge(wide, 4, 13, 210);
+
+                assertThat(judge(wide, 3, 14, 200 + 2 * WINDOW)).isEqualTo(Suspect.INSTANCE);
+            }
+        }
+    }
+
+    @Test
+    void aDamagedSnapshotIsRefusedOrReadButNothingElse() throws IOException {
+        try (Deduplicator deduplicator = config(20).open(CONTEXT, null)) {
+            for (int i = 0; i < 2_000; i++) {
+                judge(deduplicator, stream(i), i * (i % 3 == 0 ? 1L : 1_000_003L), 2L * i, i % 500);
+                deduplicator.judge(text("trade-" + i, 2L * i + 1, i % 500), 0);
+            }
+            byte[] whole = snapshot(deduplicator).readAllBytes();
+            Random random = new Random(5);
+            int refused = 0;
+            for (int i = 0; i < 2_000; i++) {
+                byte[] damaged = whole.clone();
+                // Most of it are bits of filters, which have no wrong values.
+                damaged[random.nextInt(i % 2 == 0 ? 4_000 : damaged.length)] ^= (byte) (1 << random.nextInt(8));
+                try {
+                    config(20).open(CONTEXT, new ByteArrayInputStream(damaged)).close();
+                } catch (IOException e) {
+                    refused++;
+                }
+            }
+            assertThat(refused).isPositive();
+        }
+    }
+
+    @Test
     void manyIdsInManyStreamsAreAllFoundAgain() throws IOException {
         int many = 20_000;
         try (Deduplicator deduplicator = config(many).open(CONTEXT, null)) {

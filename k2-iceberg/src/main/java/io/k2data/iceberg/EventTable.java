@@ -129,6 +129,7 @@ final class EventTable {
                             table.refresh();
                             return layout.missing(table.schema()).isEmpty();
                         });
+                layout.check(identifier.toString(), operations.current());
             }
             return new EventTable(table, operations);
         } catch (NoSuchTableException e) {

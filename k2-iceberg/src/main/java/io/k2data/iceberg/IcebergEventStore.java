@@ -59,6 +59,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class IcebergEventStore implements EventStore {
     private static final int COMMITS_PER_EXPIRY = 50;
+    private static final int VALUES_THAT_PRUNE = 200;
 
     private final HybridEngine engine;
     private final EventType<?> type;
@@ -527,6 +528,21 @@ final class IcebergEventStore implements EventStore {
         return found;
     }
 
+    /** Iceberg leaves files out by a list of at most 200 values, hence several; neighbours in each. */
+    private static Expression amongThese(String column, Set<?> values) {
+        Expression among = Expressions.alwaysFalse();
+        List<?> all = List.copyOf(values);
+        for (int from = 0; from < all.size(); from += VALUES_THAT_PRUNE) {
+            among = Expressions.or(
+                    among,
+                    Expressions.in(
+                            column,
+                            all.subList(from, Math.min(all.size(), from + VALUES_THAT_PRUNE))
+                                    .toArray()));
+        }
+        return among;
+    }
+
     private static Expression inPartition(LogPartition partition) {
         return Expressions.equal("kafka_partition", partition.partition());
     }
@@ -583,7 +599,7 @@ final class IcebergEventStore implements EventStore {
                         + ids.textId(entries.get(0)) + ids.longId(entries.get(0))));
         Set<String> venues = new TreeSet<>();
         Set<String> symbols = new TreeSet<>();
-        Set<Object> wanted = new HashSet<>();
+        Set<Object> wanted = new TreeSet<>();
         List<String> asked = new ArrayList<>();
         long earliest = Long.MAX_VALUE;
         long latest = Long.MIN_VALUE;
@@ -597,14 +613,13 @@ final class IcebergEventStore implements EventStore {
             latest = Math.max(latest, ids.logTimeMillis(i));
             asked.add("(" + i + ", " + Sql.text(stream.venue()) + ", " + Sql.text(stream.symbol()) + ", "
                     + (textId != null ? Sql.text(textId) : "CAST(" + ids.longId(i) + " AS BIGINT)") + ", "
-                    + ids.offset(i) + ", " + ids.logTimeMillis(i) + ")");
+                    + ids.offset(i) + ", CAST(" + ids.logTimeMillis(i) + " AS BIGINT))");
         }
         Expression near = Expressions.and(
                 inPartition(partition),
-                Expressions.in("venue", venues.toArray()),
-                Expressions.in("symbol", symbols.toArray()),
-                // Iceberg prunes files by a list of at most 200.
-                Expressions.in(column.name(), wanted.toArray()),
+                amongThese("venue", venues),
+                amongThese("symbol", symbols),
+                amongThese(column.name(), wanted),
                 Expressions.greaterThanOrEqual("kafka_time", (earliest - windowMillis) * 1000),
                 Expressions.lessThanOrEqual("kafka_time", (latest + windowMillis) * 1000));
         String id = Sql.name(column.name());
