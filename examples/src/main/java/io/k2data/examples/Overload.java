@@ -58,7 +58,7 @@ final class Overload implements AutoCloseable {
     /** The feed goes no faster than so many times the paces above. */
     private static final double FASTEST = 6;
 
-    private static final int TRIES = 3;
+    private static final int TRIES = 4;
 
     /** What each tier has of the feed, from the most important on; the rest is LOW. */
     private static final double CRITICAL_SHARE = 0.07;
@@ -135,7 +135,7 @@ final class Overload implements AutoCloseable {
         this.show = show;
         this.hold = Duration.ofMillis(stage.size(200, 8_000));
         this.step = Duration.ofSeconds(stage.size(6, 30));
-        int scale = stage.size(1, 4);
+        int scale = stage.size(2, 4);
         this.thresholds = ThresholdConfig.builder()
                 .soft(400L * scale, 0.70)
                 .graceful(1_200L * scale, 0.80)
