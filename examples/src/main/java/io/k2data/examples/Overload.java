@@ -135,7 +135,7 @@ final class Overload implements AutoCloseable {
         this.show = show;
         this.hold = Duration.ofMillis(stage.size(200, 8_000));
         this.step = Duration.ofSeconds(stage.size(6, 30));
-        int scale = stage.size(2, 4);
+        int scale = stage.size(3, 4);
         this.thresholds = ThresholdConfig.builder()
                 .soft(400L * scale, 0.70)
                 .graceful(1_200L * scale, 0.80)
