@@ -33,9 +33,9 @@ public final class Deduplicators {
      * the broker's {@code message.timestamp.after.max.ms} (one hour by default) below the window.
      *
      * <p>A young id costs O(1) on average and 40 to 50 bytes; a text id holds its string besides. Of the older ones,
-     * integers that a venue counts up cost a few bits at most, however many there are, and are never mistaken for each
-     * other: a billion trades are no matter. Integers without such an order, and texts, cost 3.5 bytes, and one new id in
-     * 30,000 or more is taken for a suspect. Where the bound on these is reached, the oldest are forgotten, and all that
+     * integers that a venue counts up one by one cost a few bits at most, up to 6 bytes if it counts them for other streams
+     * too, and are never mistaken for each other. Integers farther apart, and texts, cost 3.5 bytes, and one new id in
+     * some ten thousand is taken for a suspect. Where the bound on these is reached, the oldest are forgotten, and all that
      * might repeat them is suspect: the log warns of it.
      *
      * <p>Memory grows with the ids that are remembered and is given back on close. Equal ids of one partition are told

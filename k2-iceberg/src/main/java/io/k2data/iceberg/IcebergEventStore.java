@@ -575,11 +575,25 @@ final class IcebergEventStore implements EventStore {
         }
         for (List<Integer> entries : List.of(numbers, texts)) {
             if (!entries.isEmpty()) {
-                findSightings(
-                        partition, ids, entries, windowMillis, (entry, offset) -> sightings[entry - from] = offset);
+                findOrHalve(partition, ids, entries, windowMillis, (entry, offset) -> sightings[entry - from] = offset);
             }
         }
         return sightings;
+    }
+
+    /** The files of a remote table come through a cache, which may have no room for those of many ids at once. */
+    private void findOrHalve(
+            LogPartition partition, DedupBatch ids, List<Integer> entries, long windowMillis, OnSighting found) {
+        try {
+            findSightings(partition, ids, entries, windowMillis, found);
+        } catch (K2Exception.Stop e) {
+            if (entries.size() == 1) {
+                throw e;
+            }
+            int half = entries.size() / 2;
+            findOrHalve(partition, ids, entries.subList(0, half), windowMillis, found);
+            findOrHalve(partition, ids, entries.subList(half, entries.size()), windowMillis, found);
+        }
     }
 
     /** Told where an entry's id was found. */

@@ -27,6 +27,7 @@ import java.util.stream.Stream;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Table;
+import org.apache.iceberg.catalog.Catalog;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.io.CloseableIterable;
@@ -205,6 +206,38 @@ class IcebergEventStoreTest {
                 int of = 30 + i;
                 boolean there = of % 3 == 0 && of / 3 % 5 != 0 && of / 3 < 400;
                 assertThat(found[i]).as("entry %s", of).isEqualTo(there ? of / 3 : StoredRows.NOT_SIGHTED);
+            }
+        }
+    }
+
+    @Test
+    void manySightingsAreFoundAlsoWhereTheCacheHoldsTheFilesOfFew() throws Exception {
+        Catalog catalog = Warehouses.local(directory.resolve("warehouse"));
+        long largest = 0;
+        try (StoreFixture fixture = new StoreFixture(directory, catalog).begin(P0)) {
+            for (int commit = 0; commit < 4; commit++) {
+                fixture.append(P0, 10);
+                fixture.store.commit(fixture.seal());
+                for (DataFile file : catalog.loadTable(TableIdentifier.of("k2", "trades"))
+                        .currentSnapshot()
+                        .addedDataFiles(catalog.loadTable(TableIdentifier.of("k2", "trades"))
+                                .io())) {
+                    largest = Math.max(largest, file.fileSizeInBytes());
+                }
+            }
+        }
+        DedupBatch asked = new DedupBatch();
+        for (int i = 0; i < 45; i++) {
+            asked.add(
+                    new StreamKey("BINANCE", i % 3 == 0 ? "BTCUSDT" : "ETHUSDT"),
+                    i,
+                    1_000 + i,
+                    StoreFixture.DAY.toEpochMilli() + i * 60_000L);
+        }
+        try (StoreFixture fixture = new StoreFixture(directory, catalog, List.of(), largest + largest / 2).begin(P0)) {
+            long[] found = fixture.store.sightings(P0, asked, 0, asked.size(), 1000);
+            for (int i = 0; i < found.length; i++) {
+                assertThat(found[i]).as("entry %s", i).isEqualTo(i < 40 ? i : StoredRows.NOT_SIGHTED);
             }
         }
     }

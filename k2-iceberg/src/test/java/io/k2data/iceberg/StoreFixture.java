@@ -43,12 +43,17 @@ final class StoreFixture implements AutoCloseable {
     }
 
     StoreFixture(Path directory, Catalog catalog) {
+        this(directory, catalog, List.of(directory), 1L << 30);
+    }
+
+    /** Data files that are not below the given directories come through a cache, as those of a remote table do. */
+    StoreFixture(Path directory, Catalog catalog, List<Path> local, long cacheBytes) {
         this.catalog = catalog;
         this.engine = HybridEngine.open(
                 catalog,
-                List.of(directory),
+                local,
                 directory.resolve("spool"),
-                new HybridEngine.Bounds(256L << 20, 1L << 30, 1L << 30),
+                new HybridEngine.Bounds(256L << 20, 1L << 30, cacheBytes),
                 Duration.ofMinutes(5),
                 new SimpleMeterRegistry());
         this.store = (IcebergEventStore) engine.store(EventTypes.TRADE, Role.WRITER);
