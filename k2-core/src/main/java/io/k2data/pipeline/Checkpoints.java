@@ -49,8 +49,7 @@ import org.slf4j.LoggerFactory;
  * that were committed after it, told by the table's history and not by their offsets, since a record that was put off or
  * repaired is stored far below.
  *
- * <p><b>When one is cut.</b> A deduplicator's at most once an interval, the first an interval after a new partition was begun
- * with, and so that cutting takes at most a fiftieth of the
+ * <p><b>When one is cut.</b> A deduplicator's at most once an interval, and so that cutting takes at most a fiftieth of the
  * thread's time; what is due together is spread over several seals. One that grew too large is not kept, and is rebuilt from
  * the table's ids of two windows. A tracker forgets what is older than that when it is rebuilt, and it has seen more than the
  * rows: duplicates have numbers too. So a small one is cut with every commit that the rows alone would not explain, and after
@@ -151,12 +150,6 @@ final class Checkpoints {
 
         Watch(StateKind kind) {
             this.kind = kind;
-        }
-
-        /** Nothing was cut, and what a checkpoint would hold begins to gather now. */
-        void begin(long now) {
-            wasCut = true;
-            cutAt = now;
         }
     }
 
@@ -350,11 +343,6 @@ final class Checkpoints {
                         state.next().offset(),
                         tracker.from(),
                         deduplicator.from());
-            }
-            if (state.tally().stored() == 0 && !deduplicator.restored) {
-                // Until the table has rows of an interval they are read faster than a checkpoint. A tracker's is needed
-                // from the first commit on: with it all later rows count, without it only those of two windows.
-                work.deduplicatorWatch.begin(nanos.getAsLong());
             }
             PartitionWork ready = work;
             work = null;

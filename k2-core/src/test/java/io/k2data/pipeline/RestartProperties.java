@@ -118,23 +118,6 @@ class RestartProperties {
     }
 
     @Test
-    void aNewPartitionsDeduplicatorIsKeptFirstAfterAnIntervalAndItsTrackerFromTheStart() {
-        Random random = new Random(9);
-        Run run = new Run(log(random), 16 << 20);
-        run.take(random);
-        run.nanos = 999_999_999;
-        assertThat(run.cut(false)).extracting(StateSnapshot::kind).containsExactly(StoredRows.StateKind.TRACKER);
-        run.nanos = 1_000_000_000;
-        assertThat(run.cut(false)).extracting(StateSnapshot::kind).contains(StoredRows.StateKind.DEDUPLICATOR);
-
-        // What the table holds of one that is not new was read by nobody here.
-        run.commit(false);
-        run.crash();
-        run.take(random);
-        assertThat(run.cut(false)).extracting(StateSnapshot::kind).contains(StoredRows.StateKind.DEDUPLICATOR);
-    }
-
-    @Test
     void anotherImplementationOrWindowIsRebuiltFromTheTableAndSaidSo() {
         Random random = new Random(8);
         List<Row> log = log(random);
