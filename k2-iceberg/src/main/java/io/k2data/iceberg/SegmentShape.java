@@ -44,7 +44,6 @@ final class SegmentShape {
     /** Between the texts of a list; a control character, which a text hardly holds. */
     private static final char SEPARATOR = 31;
 
-    private static final int RECENT = 512;
     private static final int SMALL_DIGITS = 18;
     private static final long SMALL_LIMIT = 1_000_000_000_000_000_000L;
 
@@ -228,8 +227,8 @@ final class SegmentShape {
         private final Names names;
         private final boolean small;
         private boolean full;
-        /** Values looked up lately; rows are full of the same ones. */
-        private final @Nullable Object[] recent = new Object[RECENT];
+        /** The name looked up last; rows are full of the same ones. */
+        private @Nullable Object last;
 
         private Form(Learnt learnt, Names names, boolean small, boolean full) {
             this.learnt = learnt;
@@ -269,17 +268,14 @@ final class SegmentShape {
             if (names.sorted.isEmpty()) {
                 return isWord(value);
             }
-            // A text keeps its hash code; a list would be read for it.
-            int hash = value instanceof String text ? text.hashCode() : 0;
-            int slot = (hash ^ (hash >>> 15)) & (RECENT - 1);
-            if (value == recent[slot]) {
+            if (value == last) {
                 return true;
             }
             String name = name(value);
             if (name == null || !names.set.contains(name)) {
                 return false;
             }
-            recent[slot] = value;
+            last = value;
             return true;
         }
 
