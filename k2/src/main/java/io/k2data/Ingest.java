@@ -26,6 +26,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BinaryOperator;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -264,13 +265,25 @@ public final class Ingest implements AutoCloseable {
     }
 
     /**
-     * Returns what the table holds of each partition, as of the last commit; for a follower as of the last look.
+     * Returns what the table holds of each partition, as of the last commit; for a follower as of the last look. While
+     * members of a group hand a partition over, it is what was known of it before.
      *
      * @return by partition: table offset, and what became of the records below it
      */
     public Map<LogPartition, PartitionState> committed() {
+        List<IngestPipeline> running = started();
         Map<LogPartition, PartitionState> committed = new TreeMap<>();
-        started().forEach(each -> committed.putAll(each.committed()));
+        running.forEach(each -> each.committed().forEach(committed::putIfAbsent));
+        // One on its way from the member to the follower or back is nobody's until the table was read for it. Whoever
+        // gave it up before it was looked for above, knows it as left.
+        Map<LogPartition, PartitionState> left = new TreeMap<>();
+        if (running.size() > 1) {
+            running.forEach(each -> each.left()
+                    .forEach((partition, state) ->
+                            left.merge(partition, state, BinaryOperator.maxBy(Comparator.comparingLong(it -> it.next()
+                                    .offset())))));
+        }
+        left.forEach(committed::putIfAbsent);
         return committed;
     }
 
@@ -280,7 +293,7 @@ public final class Ingest implements AutoCloseable {
      * @return the counts of Law 2
      */
     public Tally tally() {
-        return started().stream().map(IngestPipeline::committedTally).reduce(Tally.ZERO, Tally::plus);
+        return committed().values().stream().map(PartitionState::tally).reduce(Tally.ZERO, Tally::plus);
     }
 
     /**

@@ -102,7 +102,11 @@ class FleetIT {
                 }
                 // A question at any moment of a rebalance is answered exactly, or not at all.
                 for (int question = 0; question < 5; question++) {
-                    members.get(random.nextInt(members.size())).requireNoDoubles(seed);
+                    Member asked = members.get(random.nextInt(members.size()));
+                    assertThat(asked.ingest.committed().keySet())
+                            .as("partitions known, seed %s", seed)
+                            .hasSize(PARTITIONS);
+                    asked.requireNoDoubles(seed);
                     answers++;
                     LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(random.nextInt(400)));
                 }

@@ -11,7 +11,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Snapshot;
@@ -25,6 +27,20 @@ import org.jspecify.annotations.Nullable;
 
 /** What another process committed to a table of trades, as any reader of Iceberg sees it. */
 final class CommittedTrades implements AutoCloseable {
+    private static final List<String> COLUMNS = List.of(
+            "venue",
+            "symbol",
+            "trade_id",
+            "event_time",
+            "price",
+            "quantity",
+            "side",
+            "source_sequence",
+            "conditions",
+            "vendor_data",
+            "asset_class",
+            "currency");
+
     private final Catalog catalog;
     private final TableIdentifier identifier;
     private @Nullable Table table;
@@ -35,13 +51,20 @@ final class CommittedTrades implements AutoCloseable {
      * @param rows how many rows
      * @param ids how many different trades
      * @param quantity the sum of the quantities
-     * @param fingerprint the sum of a hash of each row: equal for the same rows in any order
+     * @param fingerprints by column, and for whole rows under {@code row}, the sum of a hash of each value: equal for
+     *     the same rows in any order
      * @param files how many data files
      * @param bytes their size
      * @param commits how many snapshots there are
      */
     record Content(
-            long rows, long ids, BigDecimal quantity, BigInteger fingerprint, int files, long bytes, int commits) {}
+            long rows,
+            long ids,
+            BigDecimal quantity,
+            Map<String, BigInteger> fingerprints,
+            int files,
+            long bytes,
+            int commits) {}
 
     CommittedTrades(Path warehouse, TableIdentifier identifier) {
         this.catalog = Warehouses.local(warehouse);
@@ -87,22 +110,33 @@ final class CommittedTrades implements AutoCloseable {
         }
         // The peer's column of event times holds what the JSON says: epoch microseconds.
         boolean asNumber = read.schema().findType("event_time").typeId() == org.apache.iceberg.types.Type.TypeID.LONG;
-        String query =
-                "select count(*), count(distinct (venue, symbol, trade_id)), sum(quantity), sum(hash(venue, symbol,"
-                        + " trade_id, " + (asNumber ? "event_time" : "epoch_us(event_time)")
-                        + ", price, quantity, side, source_sequence, conditions, vendor_data, asset_class, currency)::hugeint)"
-                        + " from read_parquet("
-                        + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]"))
-                        + ")";
+        Map<String, String> hashed = new LinkedHashMap<>();
+        for (String column : COLUMNS) {
+            hashed.put(column, column.equals("event_time") && !asNumber ? "epoch_us(event_time)" : column);
+        }
+        hashed.put("row", String.join(", ", hashed.values()));
+        String query = "select count(*), count(distinct (venue, symbol, trade_id)), sum(quantity), "
+                + hashed.values().stream()
+                        .map(values -> "sum(hash(" + values + ")::hugeint)")
+                        .collect(Collectors.joining(", "))
+                + " from read_parquet("
+                + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]"))
+                + ")";
         try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
                 Statement statement = duck.createStatement();
                 ResultSet row = statement.executeQuery(query)) {
             row.next();
+            Map<String, BigInteger> fingerprints = new LinkedHashMap<>();
+            int column = 3;
+            for (String name : hashed.keySet()) {
+                column++;
+                fingerprints.put(name, new BigInteger(row.getString(column)));
+            }
             return new Content(
                     row.getLong(1),
                     row.getLong(2),
                     row.getBigDecimal(3),
-                    new BigInteger(row.getString(4)),
+                    fingerprints,
                     files.size(),
                     bytes,
                     read.history().size());

@@ -1,5 +1,7 @@
 package io.k2data.benchmarks;
 
+import static java.util.Objects.requireNonNull;
+
 import io.k2data.benchmarks.CommittedTrades.Content;
 import io.k2data.benchmarks.Contender.Usage;
 import io.k2data.testkit.EmbeddedKafka;
@@ -15,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.ToDoubleFunction;
 import org.apache.iceberg.catalog.TableIdentifier;
@@ -52,7 +55,7 @@ public final class IngestVsConnectSink {
     private final ProcessHandle broker;
     private final Path directory;
     private final FeedTruth truth;
-    private @Nullable BigInteger fingerprint;
+    private @Nullable Map<String, BigInteger> fingerprints;
     private boolean right = true;
 
     /** What one run took; CPU in microseconds a record. */
@@ -255,7 +258,12 @@ public final class IngestVsConnectSink {
                     content.files(),
                     content.bytes() / 1e6,
                     loadBefore,
-                    rowsRight ? "right" : "WRONG: " + content);
+                    rowsRight ? "right" : "WRONG: " + content + ", unlike the first run in " + different(content));
+            if (!rowsRight) {
+                Path kept = Files.createTempDirectory("k2-wrong-rows").resolve("run");
+                Files.move(scratch.directory(), kept);
+                System.err.println("the warehouse of that run is kept in " + kept);
+            }
             return run;
         }
     }
@@ -299,14 +307,21 @@ public final class IngestVsConnectSink {
 
     /** All rows, each trade once, nothing changed, and the same rows as in every run before. */
     private boolean isRight(Content content) {
-        if (fingerprint == null) {
-            fingerprint = content.fingerprint();
+        if (fingerprints == null) {
+            fingerprints = content.fingerprints();
         }
         return content.rows() == records
                 && content.ids() == truth.trades()
                 && truth.trades() == records
                 && content.quantity().compareTo(truth.quantity()) == 0
-                && content.fingerprint().equals(fingerprint);
+                && content.fingerprints().equals(fingerprints);
+    }
+
+    private List<String> different(Content content) {
+        return requireNonNull(fingerprints).entrySet().stream()
+                .filter(first -> !first.getValue().equals(content.fingerprints().get(first.getKey())))
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     private static double load() {

@@ -7,7 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A temporary directory that goes when the benchmark ends. */
+/** A temporary directory that goes when the benchmark ends, unless it was moved away. */
 record Scratch(Path directory) implements AutoCloseable {
     static Scratch create(String prefix) throws IOException {
         return new Scratch(Files.createTempDirectory(prefix));
@@ -15,6 +15,9 @@ record Scratch(Path directory) implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        if (!Files.exists(directory)) {
+            return;
+        }
         try (Stream<Path> below = Files.walk(directory)) {
             List<Path> deepestFirst = below.sorted(Comparator.reverseOrder()).toList();
             for (Path path : deepestFirst) {

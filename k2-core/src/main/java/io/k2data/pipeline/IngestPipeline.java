@@ -151,6 +151,7 @@ public final class IngestPipeline implements AutoCloseable {
     private final Condition moved = lock.newCondition();
     private final Map<LogPartition, Long> liveEnds = new TreeMap<>();
     private final Map<LogPartition, PartitionState> committed = new TreeMap<>();
+    private final Map<LogPartition, PartitionState> left = new TreeMap<>();
     private final Map<LogPartition, Long> logEnds = new TreeMap<>();
     /** Where the log ended when a partition was begun with; whoever has read so far has caught up. */
     private final Map<LogPartition, Long> catchUp = new TreeMap<>();
@@ -619,18 +620,14 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     /**
-     * Returns the sum of the committed tallies of all partitions.
+     * Returns what was in the table of partitions when they were given up.
      *
-     * @return the sum
+     * @return states as last committed, in order of partition; also of those that came back
      */
-    public Tally committedTally() {
+    public Map<LogPartition, PartitionState> left() {
         lock.lock();
         try {
-            Tally sum = Tally.ZERO;
-            for (PartitionState state : committed.values()) {
-                sum = sum.plus(state.tally());
-            }
-            return sum;
+            return new TreeMap<>(left);
         } finally {
             lock.unlock();
         }
@@ -1016,7 +1013,12 @@ public final class IngestPipeline implements AutoCloseable {
         lock.lock();
         try {
             liveEnds.keySet().removeAll(partitions);
-            committed.keySet().removeAll(partitions);
+            for (LogPartition partition : partitions) {
+                PartitionState state = committed.remove(partition);
+                if (state != null) {
+                    left.put(partition, state);
+                }
+            }
             moved.signalAll();
         } finally {
             lock.unlock();
