@@ -17,6 +17,7 @@ import java.sql.ResultSet;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -25,6 +26,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.TableIdentifier;
@@ -41,12 +43,15 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  */
 final class TopicAndTable {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String VALUES =
+            "epoch_us(event_time), price::decimal(38, 12), quantity::decimal(38, 10), side,"
+                    + " source_sequence, asset_class, currency, conditions::varchar, vendor_data";
 
     private TopicAndTable() {}
 
     /**
-     * Checks that every trade is stored once, at its first position, that Law 2 holds for every partition up to its end, and
-     * that what was rejected is in the dead letters.
+     * Checks that every trade is stored once, at its first position, with the values of its record, that Law 2 holds for
+     * every partition up to its end, and that what was rejected is in the dead letters.
      *
      * @param run said in failures
      * @return what was compared, in words
@@ -71,6 +76,7 @@ final class TopicAndTable {
         List<ConsumerRecord<byte[], byte[]>> log = readAll(kafka, topic);
         Map<String, String> expected = new HashMap<>();
         Map<String, Set<String>> sightings = new HashMap<>();
+        Map<String, List<String>> values = new HashMap<>();
         Set<String> rejected = new HashSet<>();
         long duplicates = 0;
         for (ConsumerRecord<byte[], byte[]> record : log) {
@@ -78,6 +84,7 @@ final class TopicAndTable {
             String id = idOf(record.value());
             if (id != null) {
                 sightings.computeIfAbsent(id, key -> new HashSet<>()).add(position);
+                values.put(position, values(JSON.readTree(record.value())));
             }
             if (id == null) {
                 rejected.add(position);
@@ -89,12 +96,16 @@ final class TopicAndTable {
         assertThat(duplicates).isEqualTo(truth.duplicates());
 
         Table table = Warehouses.local(warehouse).loadTable(TableIdentifier.of("k2", "trades"));
-        Map<String, List<String>> found = rows(table);
+        Map<String, List<String>> foundValues = new HashMap<>();
+        Map<String, List<String>> found = rows(table, foundValues);
         assertThat(found.keySet()).as("trades stored, %s", run).isEqualTo(expected.keySet());
         found.forEach((id, positions) -> assertThat(positions)
                 .as("positions of %s, %s", id, run)
                 .hasSize(1)
                 .isSubsetOf(atFirstPosition ? Set.of(expected.get(id)) : sightings.get(id)));
+        foundValues.forEach((position, row) -> assertThat(row)
+                .as("values of the record at %s, %s", position, run)
+                .isEqualTo(values.get(position)));
 
         Map<String, Long> sums = new TreeMap<>();
         Map<Integer, Long> next = new TreeMap<>();
@@ -160,7 +171,33 @@ final class TopicAndTable {
         }
     }
 
-    private static Map<String, List<String>> rows(Table table) throws Exception {
+    /** What the row of a record has to hold, in the order of {@link #VALUES}. */
+    private static List<String> values(JsonNode json) {
+        JsonNode time = json.get("event_time");
+        return List.of(
+                String.valueOf(
+                        time.isIntegralNumber()
+                                ? time.longValue()
+                                : ChronoUnit.MICROS.between(Instant.EPOCH, Instant.parse(time.textValue()))),
+                new BigDecimal(json.get("price").textValue()).setScale(12).toPlainString(),
+                new BigDecimal(json.get("quantity").textValue()).setScale(10).toPlainString(),
+                text(json.path("side")),
+                text(json.path("source_sequence")),
+                text(json.path("asset_class")),
+                text(json.path("currency")),
+                json.path("conditions").isMissingNode()
+                        ? "null"
+                        : StreamSupport.stream(json.get("conditions").spliterator(), false)
+                                .map(JsonNode::textValue)
+                                .collect(Collectors.joining(", ", "[", "]")),
+                text(json.path("vendor_data")));
+    }
+
+    private static String text(JsonNode value) {
+        return value.isMissingNode() ? "null" : value.asText();
+    }
+
+    private static Map<String, List<String>> rows(Table table, Map<String, List<String>> values) throws Exception {
         List<String> files = new ArrayList<>();
         try (CloseableIterable<FileScanTask> tasks = table.newScan().planFiles()) {
             tasks.forEach(task -> files.add("'" + task.file().location() + "'"));
@@ -169,13 +206,18 @@ final class TopicAndTable {
         try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
                 Statement statement = duck.createStatement();
                 ResultSet result = statement.executeQuery(
-                        "select venue || '/' || symbol || '/' || trade_id, kafka_partition || ':' || kafka_offset"
-                                + " from read_parquet("
+                        "select venue || '/' || symbol || '/' || trade_id, kafka_partition || ':' || kafka_offset, "
+                                + VALUES + " from read_parquet("
                                 + files.stream().collect(Collectors.joining(", ", "[", "]"))
                                 + ")")) {
             while (result.next()) {
                 rows.computeIfAbsent(result.getString(1), id -> new ArrayList<>())
                         .add(result.getString(2));
+                List<String> row = new ArrayList<>();
+                for (int column = 3; column <= result.getMetaData().getColumnCount(); column++) {
+                    row.add(String.valueOf(result.getString(column)));
+                }
+                values.put(result.getString(2), row);
             }
         }
         return rows;

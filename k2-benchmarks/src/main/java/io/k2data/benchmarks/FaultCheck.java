@@ -13,11 +13,14 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.apache.iceberg.FileScanTask;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.TableIdentifier;
@@ -37,6 +40,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class FaultCheck {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String VALUES = "concat_ws('|', epoch_us(event_time), price::decimal(38, 12),"
+            + " quantity::decimal(38, 10), coalesce(side, '-'), coalesce(source_sequence::varchar, '-'),"
+            + " coalesce(asset_class, '-'), coalesce(currency, '-'), coalesce(conditions::varchar, '-'),"
+            + " coalesce(vendor_data, '-'))";
 
     private FaultCheck() {}
 
@@ -49,6 +56,7 @@ final class FaultCheck {
      * @param lost trades without a row
      * @param doubled rows beyond the first of a trade
      * @param elsewhere rows at another position than the first of their trade, or of no trade at all
+     * @param changed rows with another value than the record at their position has
      * @param undelivered broken records that are not in the dead letters
      * @param conserved whether Law 2 holds in every partition, up to the topic's end, with nothing lost or deferred
      */
@@ -59,20 +67,24 @@ final class FaultCheck {
             long lost,
             long doubled,
             long elsewhere,
+            long changed,
             long undelivered,
             boolean conserved) {}
 
     static Found compare(String brokers, String topic, Path warehouse) throws IOException, SQLException {
         try (DuckDBConnection duck = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:");
                 Statement statement = duck.createStatement()) {
-            statement.execute("create table log (kafka_partition int, kafka_offset bigint, id varchar)");
+            statement.execute(
+                    "create table log (kafka_partition int, kafka_offset bigint, id varchar, row_values varchar)");
             long records = load(
                     duck,
                     "log",
                     (row, record) -> {
                         row.append(record.partition());
                         row.append(record.offset());
-                        row.append(id(record.value()));
+                        JsonNode trade = trade(record.value());
+                        row.append(trade == null ? null : id(trade));
+                        row.append(trade == null ? null : values(trade));
                     },
                     brokers,
                     topic);
@@ -89,7 +101,7 @@ final class FaultCheck {
             Table table = Warehouses.local(warehouse).loadTable(TableIdentifier.of("k2", "trades"));
             statement.execute(
                     "create table rows as select kafka_partition, kafka_offset, venue || '/' || symbol || '/' ||"
-                            + " trade_id as id from read_parquet(" + files(table) + ")");
+                            + " trade_id as id, " + VALUES + " as row_values from read_parquet(" + files(table) + ")");
             statement.execute(
                     "create table firsts as select kafka_partition, id, min(kafka_offset) as kafka_offset from log"
                             + " where id is not null group by all");
@@ -99,6 +111,10 @@ final class FaultCheck {
                     "select coalesce(sum(n - 1), 0) from (select count(*) as n from rows group by kafka_partition, id)");
             long elsewhere = count(
                     statement, "select count(*) from rows anti join firsts using (kafka_partition, id, kafka_offset)");
+            long changed = count(
+                    statement,
+                    "select count(*) from rows join log using (kafka_partition, kafka_offset)"
+                            + " where rows.row_values is distinct from log.row_values");
             long undelivered = count(
                     statement,
                     "select count(*) from (select kafka_partition, kafka_offset from log where id is null) anti join letters"
@@ -110,6 +126,7 @@ final class FaultCheck {
                     lost,
                     doubled,
                     elsewhere,
+                    changed,
                     undelivered,
                     conserved(statement, table));
         }
@@ -189,8 +206,39 @@ final class FaultCheck {
         return new String(letter.headers().lastHeader(name).value(), StandardCharsets.UTF_8);
     }
 
-    /** A trade's identity; null if the value is no trade that the table can hold. */
-    private static @Nullable String id(byte @Nullable [] value) {
+    private static String id(JsonNode trade) {
+        return trade.get("venue").asText() + "/" + trade.get("symbol").asText() + "/" + trade.get("trade_id");
+    }
+
+    /** What the row of a record has to hold, as {@link #VALUES} has it. */
+    private static String values(JsonNode trade) {
+        JsonNode time = trade.get("event_time");
+        return Stream.of(
+                        String.valueOf(
+                                time.isIntegralNumber()
+                                        ? time.longValue()
+                                        : ChronoUnit.MICROS.between(Instant.EPOCH, Instant.parse(time.textValue()))),
+                        new BigDecimal(trade.get("price").textValue())
+                                .setScale(12)
+                                .toPlainString(),
+                        new BigDecimal(trade.get("quantity").textValue())
+                                .setScale(10)
+                                .toPlainString(),
+                        trade.path("side").asText("-"),
+                        trade.path("source_sequence").asText("-"),
+                        trade.path("asset_class").asText("-"),
+                        trade.path("currency").asText("-"),
+                        trade.path("conditions").isMissingNode()
+                                ? "-"
+                                : StreamSupport.stream(trade.get("conditions").spliterator(), false)
+                                        .map(JsonNode::textValue)
+                                        .collect(Collectors.joining(", ", "[", "]")),
+                        trade.path("vendor_data").asText("-"))
+                .collect(Collectors.joining("|"));
+    }
+
+    /** What a record holds; null if it is no trade that the table can hold. */
+    private static @Nullable JsonNode trade(byte @Nullable [] value) {
         if (value == null || value.length == 0) {
             return null;
         }
@@ -207,9 +255,7 @@ final class FaultCheck {
                     && (json.path("side").isMissingNode() || json.path("side").isTextual())
                     && (json.path("source_sequence").isMissingNode()
                             || json.path("source_sequence").isIntegralNumber());
-            return whole
-                    ? json.get("venue").asText() + "/" + json.get("symbol").asText() + "/" + json.get("trade_id")
-                    : null;
+            return whole ? json : null;
         } catch (IOException | RuntimeException e) {
             return null;
         }

@@ -209,11 +209,12 @@ public final class FaultSuite {
             boolean expiry = suite.expiredOffsetsAreRefusedByName();
             int faults =
                     suite.done.values().stream().mapToInt(Integer::intValue).sum() + 1;
-            boolean conserved = found.conserved() && found.elsewhere() == 0 && found.undelivered() == 0;
+            boolean conserved =
+                    found.conserved() && found.elsewhere() == 0 && found.changed() == 0 && found.undelivered() == 0;
             System.out.printf(
                     Locale.ROOT,
-                    "{\"faults\":%d,\"records\":%d,\"rows\":%d,\"lost\":%d,\"doubled\":%d,\"elsewhere\":%d,\"undelivered\":%d,"
-                            + "\"conserved\":%b,\"expiredRefused\":%b,\"answers\":%d,\"refused\":%d,\"wrongAnswers\":%d,"
+                    "{\"faults\":%d,\"records\":%d,\"rows\":%d,\"lost\":%d,\"doubled\":%d,\"elsewhere\":%d,\"changed\":%d,"
+                            + "\"undelivered\":%d,\"conserved\":%b,\"expiredRefused\":%b,\"answers\":%d,\"refused\":%d,\"wrongAnswers\":%d,"
                             + "\"crashes\":%d,\"leftInOrder\":%b,\"byKind\":{%s},\"seconds\":%d,\"seed\":%d}%n",
                     faults,
                     found.records(),
@@ -221,6 +222,7 @@ public final class FaultSuite {
                     found.lost(),
                     found.doubled(),
                     found.elsewhere(),
+                    found.changed(),
                     found.undelivered(),
                     conserved,
                     expiry,

@@ -133,6 +133,57 @@ class SegmentShapeTest {
         }
     }
 
+    /** Of files of several row groups DuckDB 2.0.0.1 writes empty texts now and then, if several threads write an ENUM. */
+    @Test
+    void filesOfSeveralRowGroupsHoldTheTextsThatTheirRowsWereGiven() throws Exception {
+        int segments = 12;
+        int rowsOfEach = 70_000;
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            for (int segment = 0; segment < segments; segment++) {
+                List<Row> rows = new ArrayList<>();
+                for (int i = 0; i < rowsOfEach; i++) {
+                    Row row = StoreFixture.row(P0, next);
+                    // All of one day, which is one file.
+                    row.values()[4] = StoreFixture.DAY.toEpochMilli() * 1_000 + next;
+                    row.values()[1] = "S" + next * 7_919 % 500;
+                    row.values()[10] = "A" + next * 7_907 % 400;
+                    row.values()[11] = "C" + next * 7_901 % 300;
+                    rows.add(row);
+                    next++;
+                    // The first few teach the names.
+                    if (i == 999 || i == rowsOfEach - 1) {
+                        fixture.store.append(rows, Map.of(P0, next));
+                        rows.clear();
+                    }
+                }
+                fixture.store.commit(fixture.store.seal(List.of(StoreFixture.state(P0, next))));
+            }
+            List<String> files = new ArrayList<>();
+            try (CloseableIterable<FileScanTask> tasks = fixture.catalog
+                    .loadTable(TableIdentifier.of("k2", "trades"))
+                    .newScan()
+                    .planFiles()) {
+                tasks.forEach(task ->
+                        files.add("'" + LocalFileIO.localPath(task.file().location()) + "'"));
+            }
+            try (Connection connection = fixture.engine.connect();
+                    Statement statement = connection.createStatement();
+                    ResultSet result = statement.executeQuery(
+                            "select count(*), count(*) filter (symbol <> 'S' || kafka_offset * 7919 % 500),"
+                                    + " count(*) filter (asset_class <> 'A' || kafka_offset * 7907 % 400),"
+                                    + " count(*) filter (currency <> 'C' || kafka_offset * 7901 % 300),"
+                                    + " count(distinct (filename, file_row_number // 30720)) from read_parquet("
+                                    + files + ", filename = true, file_row_number = true)")) {
+                result.next();
+                assertThat(result.getLong(1)).isEqualTo((long) segments * rowsOfEach);
+                assertThat(result.getLong(2)).as("wrong symbols").isZero();
+                assertThat(result.getLong(3)).as("wrong asset classes").isZero();
+                assertThat(result.getLong(4)).as("wrong currencies").isZero();
+                assertThat(result.getLong(5)).as("blocks of rows").isEqualTo(segments * 3L);
+            }
+        }
+    }
+
     private static String bound(java.nio.ByteBuffer bytes) {
         return Conversions.fromByteBuffer(Types.StringType.get(), bytes).toString();
     }
