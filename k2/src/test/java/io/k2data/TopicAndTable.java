@@ -209,7 +209,8 @@ final class TopicAndTable {
                         "select venue || '/' || symbol || '/' || trade_id, kafka_partition || ':' || kafka_offset, "
                                 + VALUES + " from read_parquet("
                                 + files.stream().collect(Collectors.joining(", ", "[", "]"))
-                                + ")")) {
+                                // Decimals have fewer digits in some files, and the first would decide for all.
+                                + ", union_by_name = true)")) {
             while (result.next()) {
                 rows.computeIfAbsent(result.getString(1), id -> new ArrayList<>())
                         .add(result.getString(2));

@@ -121,7 +121,8 @@ final class CommittedTrades implements AutoCloseable {
                         .collect(Collectors.joining(", "))
                 + " from read_parquet("
                 + files.stream().map(file -> "'" + file + "'").collect(Collectors.joining(", ", "[", "]"))
-                + ")";
+                // Decimals have fewer digits in some files, and the first would decide for all.
+                + ", union_by_name = true)";
         try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
                 Statement statement = duck.createStatement();
                 ResultSet row = statement.executeQuery(query)) {
