@@ -1464,7 +1464,9 @@ public final class IngestPipeline implements AutoCloseable {
         LogOffset next = batch.next().get(partition.partition);
         if (next != null) {
             processing = true;
-            pass(partition, batch.records(), 0, batch.records().size(), next, micros(clock.instant()), entry);
+            List<LogRecord> records =
+                    batch.runs().isEmpty() ? List.of() : batch.runs().get(0).records();
+            pass(partition, records, 0, records.size(), next, micros(clock.instant()), entry);
             processing = false;
             publish();
             if (generationIsDue()) {
@@ -1631,40 +1633,31 @@ public final class IngestPipeline implements AutoCloseable {
 
     private void process(LogBatch batch) {
         long nowMicros = micros(clock.instant());
-        List<LogRecord> records = batch.records();
         Map<LogPartition, LogOffset> quiet = new HashMap<>(batch.next());
-        int from = 0;
-        while (from < records.size()) {
-            LogPartition partition = records.get(from).partition();
-            int to = from + 1;
-            // A full poll is a backlog: whoever waits has to wait for all of it, and small steps would only delay that.
-            boolean inSteps = waitedFor && records.size() < ROWS_HELD;
-            while (to < records.size()
-                    && records.get(to).partition().equals(partition)
-                    && !(inSteps && to - from >= ROWS_WHILE_WAITED_FOR)) {
-                to++;
-            }
-            LogOffset next = quiet.get(partition);
+        int polled = batch.runs().stream().mapToInt(run -> run.records().size()).sum();
+        for (LogBatch.Run run : batch.runs()) {
+            LogOffset next = quiet.remove(run.partition());
             if (next == null) {
-                throw new IllegalStateException("the log gave records of " + partition + " without its next offset");
+                throw new IllegalStateException(
+                        "the log gave records of " + run.partition() + " without its next offset");
             }
-            if (to < records.size() && records.get(to).partition().equals(partition)) {
-                pass(
-                        work(partition),
-                        records,
-                        from,
-                        to,
-                        new LogOffset(records.get(to).offset(), next.leaderEpoch()),
-                        nowMicros,
-                        null);
-            } else {
-                pass(work(partition), records, from, to, next, nowMicros, null);
-                quiet.remove(partition);
+            PartitionWork partitionWork = work(run.partition());
+            List<LogRecord> records = run.records();
+            int from = 0;
+            while (from < records.size()) {
+                // A full poll is a backlog: whoever waits has to wait for all of it, and small steps would only delay
+                // that.
+                boolean inSteps = waitedFor && polled < ROWS_HELD;
+                int to = inSteps ? Math.min(records.size(), from + ROWS_WHILE_WAITED_FOR) : records.size();
+                LogOffset reached = to == records.size()
+                        ? next
+                        : new LogOffset(records.get(to).offset(), next.leaderEpoch());
+                pass(partitionWork, records, from, to, reached, nowMicros, null);
+                if (inSteps) {
+                    publish();
+                }
+                from = to;
             }
-            if (inSteps) {
-                publish();
-            }
-            from = to;
         }
         quiet.forEach((partition, next) -> {
             outcomes.clear();

@@ -8,10 +8,25 @@ import java.util.Map;
 /**
  * What one poll gave.
  *
- * @param records the records; those of one partition stand together, in order of offset
+ * @param runs the records, by partition; none twice
  * @param next the next offset of every partition that moved, also where only control records were passed
  */
-public record LogBatch(List<LogRecord> records, Map<LogPartition, LogOffset> next) {
+public record LogBatch(List<Run> runs, Map<LogPartition, LogOffset> next) {
     /** Nothing read. */
     public static final LogBatch EMPTY = new LogBatch(List.of(), Map.of());
+
+    /**
+     * The records that one poll gave of one partition.
+     *
+     * @param partition the partition
+     * @param records its records, in order of offset, at least one; a record may be made anew each time it is asked for, so
+     *     that it is still at hand when it is read
+     */
+    public record Run(LogPartition partition, List<LogRecord> records) {
+        public Run {
+            if (records.isEmpty()) {
+                throw new IllegalArgumentException("no record of " + partition);
+            }
+        }
+    }
 }

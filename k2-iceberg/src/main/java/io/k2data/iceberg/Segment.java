@@ -18,7 +18,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -43,7 +42,7 @@ final class Segment implements EventStore.Generation {
     private static final int LONG_DIGITS = 18;
 
     private final SegmentShape shape;
-    private final List<Form> forms = new ArrayList<>();
+    private Form[] forms = {};
     private final TableLayout layout;
     private final String rowTable;
     private final String progressTable;
@@ -92,23 +91,22 @@ final class Segment implements EventStore.Generation {
 
     /** Nothing is declared NOT NULL: rows were checked, and DuckDB's check costs as much as appending. */
     private void createRowTable(DuckDBConnection connection) throws SQLException {
-        forms.clear();
-        forms.addAll(shape.forms(connection));
+        forms = shape.forms(connection).toArray(Form[]::new);
         List<String> columns = new ArrayList<>();
         List<ColumnAppender> inOrder = new ArrayList<>();
-        for (int i = 0; i < forms.size(); i++) {
-            Form form = forms.get(i);
+        for (int i = 0; i < forms.length; i++) {
+            Form form = forms[i];
             if (form.hasSmall()) {
                 columns.add(form.smallName() + " " + form.smallType());
-                inOrder.add(new ColumnAppender(i, form, true));
+                inOrder.add(new ValueAppender(i, form, true));
             }
             if (form.hasFull()) {
                 columns.add(form.fullName() + " " + form.fullType());
-                inOrder.add(new ColumnAppender(i, form, false));
+                inOrder.add(new ValueAppender(i, form, false));
             }
         }
         columns.add("ingestion_time TIMESTAMPTZ, kafka_partition INTEGER, kafka_offset BIGINT, kafka_time TIMESTAMPTZ");
-        inOrder.add(ColumnAppender.PROVENANCE);
+        inOrder.add(Segment::appendProvenance);
         appenders = inOrder.toArray(ColumnAppender[]::new);
         Sql.run(
                 connection,
@@ -119,8 +117,8 @@ final class Segment implements EventStore.Generation {
     /** By column of the table, an expression over the row table for its values. */
     Map<String, String> expressions() {
         Map<String, String> expressions = new HashMap<>();
-        for (int i = 0; i < forms.size(); i++) {
-            expressions.put(layout.valueColumns().get(i).name(), forms.get(i).expression());
+        for (int i = 0; i < forms.length; i++) {
+            expressions.put(layout.valueColumns().get(i).name(), forms[i].expression());
         }
         layout.columns().forEach(column -> expressions.putIfAbsent(column.name(), Sql.name(column.name())));
         return expressions;
@@ -129,11 +127,11 @@ final class Segment implements EventStore.Generation {
     /** A query for the rows in the forms in which a file of so many of them is written. */
     private String written(long rows) {
         List<String> columns = new ArrayList<>();
-        for (int i = 0; i < forms.size(); i++) {
-            columns.add(forms.get(i).written(rows) + " as "
+        for (int i = 0; i < forms.length; i++) {
+            columns.add(forms[i].written(rows) + " as "
                     + Sql.name(layout.valueColumns().get(i).name()));
         }
-        layout.columns().stream().skip(forms.size()).forEach(column -> columns.add(Sql.name(column.name())));
+        layout.columns().stream().skip(forms.length).forEach(column -> columns.add(Sql.name(column.name())));
         return "(select " + String.join(", ", columns) + " from " + rowRelation() + ")";
     }
 
@@ -174,7 +172,7 @@ final class Segment implements EventStore.Generation {
             @Nullable Object[] values = row.values();
             for (int i = 0; i < values.length; i++) {
                 Object value = values[i];
-                if (value != null && !forms.get(i).takes(value)) {
+                if (value != null && !forms[i].takes(value)) {
                     return true;
                 }
             }
@@ -185,13 +183,13 @@ final class Segment implements EventStore.Generation {
     /** Gives the segment the columns that rows need. No view may be between listing and pinning segments. */
     void fit(DuckDBConnection connection, List<Row> rows) throws SQLException {
         closeAppenders();
-        boolean[] needed = new boolean[forms.size()];
+        boolean[] needed = new boolean[forms.length];
         for (Row row : rows) {
             @Nullable Object[] values = row.values();
             for (int i = 0; i < values.length; i++) {
                 Object value = values[i];
-                if (value != null && !forms.get(i).isSmall(value)) {
-                    forms.get(i).learn(value);
+                if (value != null && !forms[i].isSmall(value)) {
+                    forms[i].learn(value);
                     needed[i] = true;
                 }
             }
@@ -205,13 +203,13 @@ final class Segment implements EventStore.Generation {
         }
         List<ColumnAppender> more = new ArrayList<>(List.of(appenders));
         for (int i = 0; i < needed.length; i++) {
-            Form form = forms.get(i);
+            Form form = forms[i];
             if (needed[i] && !form.hasFull()) {
                 Sql.run(
                         connection,
                         "alter table " + rowRelation() + " add column " + form.fullName() + " " + form.fullType());
                 form.addFull();
-                more.add(new ColumnAppender(i, form, false));
+                more.add(new ValueAppender(i, form, false));
             }
         }
         appenders = more.toArray(ColumnAppender[]::new);
@@ -324,85 +322,45 @@ final class Segment implements EventStore.Generation {
         open.endRow();
     }
 
-    /** Appends to one column of the row table; the last to all those that K2 fills. */
-    private static final class ColumnAppender {
-        static final ColumnAppender PROVENANCE = new ColumnAppender();
+    /** Appends what a row has for one or more columns of the row table. */
+    @FunctionalInterface
+    private interface ColumnAppender {
+        void append(DuckDBAppender open, Row row) throws SQLException;
+    }
 
+    /** Those that K2 fills itself. */
+    private static void appendProvenance(DuckDBAppender open, Row row) throws SQLException {
+        open.appendEpochMicros(row.ingestionTimeMicros());
+        open.append(row.partition().partition());
+        open.append(row.offset());
+        open.appendEpochMicros(row.logTimeMillis() * 1000);
+    }
+
+    private static final class ValueAppender implements ColumnAppender {
         private final int place;
-        private final @Nullable Form form;
+        private final Form form;
         private final boolean small;
-        private final Kind kind;
+        private final Put put;
 
-        private enum Kind {
-            TEXT,
-            NAME,
-            LONG,
-            INT,
-            WORD,
-            DECIMAL,
-            LONG_DECIMAL,
-            TIME,
-            BOOL,
-            FLOAT,
-            TEXTS,
-            PROVENANCE
-        }
-
-        private ColumnAppender() {
-            this.place = -1;
-            this.form = null;
-            this.small = false;
-            this.kind = Kind.PROVENANCE;
-        }
-
-        ColumnAppender(int place, Form form, boolean small) {
+        ValueAppender(int place, Form form, boolean small) {
             this.place = place;
             this.form = form;
             this.small = small;
-            this.kind = !small ? kind(form.type()) : form.type() instanceof ColumnType.Decimal ? Kind.WORD : Kind.NAME;
+            this.put = small ? putSmall(form) : putFull(form.type());
         }
 
-        private static Kind kind(ColumnType type) {
-            if (type instanceof ColumnType.Text
-                    || type instanceof ColumnType.Choice
-                    || type instanceof ColumnType.Json) {
-                return Kind.TEXT;
-            } else if (type instanceof ColumnType.Int64) {
-                return Kind.LONG;
-            } else if (type instanceof ColumnType.Int32) {
-                return Kind.INT;
-            } else if (type instanceof ColumnType.Decimal decimal) {
-                return decimal.precision() > LONG_DIGITS ? Kind.LONG_DECIMAL : Kind.DECIMAL;
-            } else if (type instanceof ColumnType.Timestamp) {
-                return Kind.TIME;
-            } else if (type instanceof ColumnType.Bool) {
-                return Kind.BOOL;
-            } else if (type instanceof ColumnType.Float64) {
-                return Kind.FLOAT;
-            } else if (type instanceof ColumnType.TextList) {
-                return Kind.TEXTS;
-            }
-            throw new IllegalArgumentException("unknown column type " + type);
-        }
-
-        void append(DuckDBAppender open, Row row) throws SQLException {
-            if (form == null) {
-                open.appendEpochMicros(row.ingestionTimeMicros());
-                open.append(row.partition().partition());
-                open.append(row.offset());
-                open.appendEpochMicros(row.logTimeMillis() * 1000);
-                return;
-            }
+        @Override
+        public void append(DuckDBAppender open, Row row) throws SQLException {
             Object value = row.values()[place];
             // Where the column is in both forms, the value stands in one of them.
-            if (value == null || (form.hasFull() && !standsHere(form, value))) {
+            if (value == null || (form.hasFull() && !standsHere(value))) {
                 open.appendNull();
             } else {
-                append(open, value);
+                put.put(open, value);
             }
         }
 
-        private boolean standsHere(Form form, Object value) {
+        private boolean standsHere(Object value) {
             if (form.isSmall(value)) {
                 return small;
             }
@@ -413,38 +371,56 @@ final class Segment implements EventStore.Generation {
             return true;
         }
 
-        private void append(DuckDBAppender open, Object value) throws SQLException {
-            switch (kind) {
-                case TEXT -> open.append((String) value);
-                case NAME -> open.append(Objects.requireNonNull(form).smallText(value));
-                case LONG -> open.append((long) (Long) value);
-                case INT -> open.append((int) (Integer) value);
-                case WORD ->
-                    open.appendDecimal(
-                            value instanceof Long digits
-                                    ? digits
-                                    : ((BigDecimal) value).unscaledValue().longValueExact());
-                case DECIMAL ->
-                    open.append(
-                            value instanceof Long digits ? BigDecimal.valueOf(digits, scale()) : (BigDecimal) value);
-                case LONG_DECIMAL -> {
-                    if (value instanceof Long digits) {
-                        // The digits as they are, in the two words that DuckDB keeps them in.
-                        open.appendDecimal(digits, digits >> (Long.SIZE - 1));
-                    } else {
-                        open.append((BigDecimal) value);
-                    }
-                }
-                case TIME -> open.appendEpochMicros((long) (Long) value);
-                case BOOL -> open.append((boolean) (Boolean) value);
-                case FLOAT -> open.append((double) (Double) value);
-                case TEXTS -> open.append((Collection<?>) value);
-                case PROVENANCE -> throw new IllegalStateException();
-            }
+        /** One piece of code for each kind of value: all in one would be the largest method that the JVM compiles for us. */
+        @FunctionalInterface
+        private interface Put {
+            void put(DuckDBAppender open, Object value) throws SQLException;
         }
 
-        private int scale() {
-            return ((ColumnType.Decimal) Objects.requireNonNull(form).type()).scale();
+        private static Put putSmall(Form form) {
+            return form.type() instanceof ColumnType.Decimal
+                    ? (open, value) -> open.appendDecimal(
+                            value instanceof Long digits
+                                    ? digits
+                                    : ((BigDecimal) value).unscaledValue().longValueExact())
+                    : (open, value) -> open.append(form.smallText(value));
+        }
+
+        private static Put putFull(ColumnType type) {
+            if (type instanceof ColumnType.Text
+                    || type instanceof ColumnType.Choice
+                    || type instanceof ColumnType.Json) {
+                return (open, value) -> open.append((String) value);
+            } else if (type instanceof ColumnType.Int64) {
+                return (open, value) -> open.append((long) (Long) value);
+            } else if (type instanceof ColumnType.Int32) {
+                return (open, value) -> open.append((int) (Integer) value);
+            } else if (type instanceof ColumnType.Decimal decimal) {
+                return decimal.precision() > LONG_DIGITS ? ValueAppender::putLongDecimal : putDecimal(decimal.scale());
+            } else if (type instanceof ColumnType.Timestamp) {
+                return (open, value) -> open.appendEpochMicros((long) (Long) value);
+            } else if (type instanceof ColumnType.Bool) {
+                return (open, value) -> open.append((boolean) (Boolean) value);
+            } else if (type instanceof ColumnType.Float64) {
+                return (open, value) -> open.append((double) (Double) value);
+            } else if (type instanceof ColumnType.TextList) {
+                return (open, value) -> open.append((Collection<?>) value);
+            }
+            throw new IllegalArgumentException("unknown column type " + type);
+        }
+
+        private static Put putDecimal(int scale) {
+            return (open, value) ->
+                    open.append(value instanceof Long digits ? BigDecimal.valueOf(digits, scale) : (BigDecimal) value);
+        }
+
+        private static void putLongDecimal(DuckDBAppender open, Object value) throws SQLException {
+            if (value instanceof Long digits) {
+                // The digits as they are, in the two words that DuckDB keeps them in.
+                open.appendDecimal(digits, digits >> (Long.SIZE - 1));
+            } else {
+                open.append((BigDecimal) value);
+            }
         }
     }
 

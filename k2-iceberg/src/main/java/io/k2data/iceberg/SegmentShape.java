@@ -44,6 +44,7 @@ final class SegmentShape {
     /** Between the texts of a list; a control character, which a text hardly holds. */
     private static final char SEPARATOR = 31;
 
+    private static final int RECENT = 512;
     private static final int SMALL_DIGITS = 18;
     private static final long SMALL_LIMIT = 1_000_000_000_000_000_000L;
 
@@ -227,8 +228,8 @@ final class SegmentShape {
         private final Names names;
         private final boolean small;
         private boolean full;
-        /** The name looked up last; rows are full of the same ones. */
-        private @Nullable Object last;
+        /** Values looked up lately; rows are full of the same ones. */
+        private final @Nullable Object[] recent = new Object[RECENT];
 
         private Form(Learnt learnt, Names names, boolean small, boolean full) {
             this.learnt = learnt;
@@ -268,14 +269,17 @@ final class SegmentShape {
             if (names.sorted.isEmpty()) {
                 return isWord(value);
             }
-            if (value == last) {
+            // A text keeps its hash code; a list would be read for it.
+            int hash = value instanceof String text ? text.hashCode() : 0;
+            int slot = (hash ^ (hash >>> 15)) & (RECENT - 1);
+            if (value == recent[slot]) {
                 return true;
             }
             String name = name(value);
             if (name == null || !names.set.contains(name)) {
                 return false;
             }
-            last = value;
+            recent[slot] = value;
             return true;
         }
 

@@ -10,6 +10,7 @@ import io.k2data.pipeline.LogBatch;
 import io.k2data.pipeline.LogRecord;
 import io.k2data.pipeline.Rejection;
 import java.time.Duration;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -413,7 +414,7 @@ public final class KafkaEventLog implements EventLog {
         if (moved.isEmpty() && polled.isEmpty()) {
             return LogBatch.EMPTY;
         }
-        List<LogRecord> records = new ArrayList<>(polled.count());
+        List<LogBatch.Run> runs = new ArrayList<>();
         for (TopicPartition name : polled.partitions()) {
             if (!moved.containsKey(name)) {
                 // Last + 1 would stay short of control records, and then nobody could wait for the log's end.
@@ -422,9 +423,9 @@ public final class KafkaEventLog implements EventLog {
                                 + " its ConsumerRecords without next offsets; it has to pass them on",
                         null);
             }
-            LogPartition partition = partition(name);
-            for (ConsumerRecord<byte[], byte[]> record : polled.records(name)) {
-                records.add(record(partition, record));
+            List<ConsumerRecord<byte[], byte[]>> records = polled.records(name);
+            if (!records.isEmpty()) {
+                runs.add(run(partition(name), records));
             }
         }
         Map<LogPartition, LogOffset> next = new TreeMap<>();
@@ -433,10 +434,25 @@ public final class KafkaEventLog implements EventLog {
                 new LogOffset(
                         offset.offset(),
                         offset.leaderEpoch().map(OptionalInt::of).orElseGet(OptionalInt::empty))));
-        return new LogBatch(records, next);
+        return new LogBatch(runs, next);
     }
 
-    static LogRecord record(LogPartition partition, ConsumerRecord<byte[], byte[]> record) {
+    /** Thousands of records that were just read would be gone from the processor's caches if all were copied first. */
+    static LogBatch.Run run(LogPartition partition, List<ConsumerRecord<byte[], byte[]>> polled) {
+        return new LogBatch.Run(partition, new AbstractList<>() {
+            @Override
+            public LogRecord get(int index) {
+                return record(partition, polled.get(index));
+            }
+
+            @Override
+            public int size() {
+                return polled.size();
+            }
+        });
+    }
+
+    private static LogRecord record(LogPartition partition, ConsumerRecord<byte[], byte[]> record) {
         return new LogRecord(
                 partition,
                 record.offset(),

@@ -3,9 +3,7 @@ package io.k2data.kafka;
 import io.k2data.api.LogOffset;
 import io.k2data.api.LogPartition;
 import io.k2data.pipeline.LogBatch;
-import io.k2data.pipeline.LogRecord;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.CloseOptions;
@@ -52,19 +50,19 @@ final class Replay {
             }
             return new LogBatch(List.of(), Map.of(partition, LogOffset.of(Math.min(start, to))));
         }
-        List<LogRecord> records = new ArrayList<>(polled.count());
-        for (ConsumerRecord<byte[], byte[]> record : polled.records(name)) {
-            if (record.offset() >= to) {
-                break;
-            }
-            records.add(KafkaEventLog.record(partition, record));
+        List<ConsumerRecord<byte[], byte[]>> records = polled.records(name);
+        int wanted = 0;
+        while (wanted < records.size() && records.get(wanted).offset() < to) {
+            wanted++;
         }
         long next = consumer.position(name);
         if (next == from) {
             return LogBatch.EMPTY;
         }
         position = next;
-        return new LogBatch(records, Map.of(partition, LogOffset.of(Math.min(next, to))));
+        List<LogBatch.Run> runs =
+                wanted == 0 ? List.of() : List.of(KafkaEventLog.run(partition, records.subList(0, wanted)));
+        return new LogBatch(runs, Map.of(partition, LogOffset.of(Math.min(next, to))));
     }
 
     void close(Duration timeout) {

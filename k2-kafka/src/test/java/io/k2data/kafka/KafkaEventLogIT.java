@@ -539,7 +539,7 @@ class KafkaEventLogIT {
             List<LogRecord> records = new ArrayList<>();
             await(() -> {
                 log.wakeup();
-                records.addAll(log.poll(LONG).records());
+                log.poll(LONG).runs().forEach(run -> records.addAll(run.records()));
                 return records.size() == 3;
             });
             log.wakeup();
@@ -602,7 +602,7 @@ class KafkaEventLogIT {
             log.assign(starts(bounds));
             await(() -> {
                 log.wakeup();
-                records.addAll(log.poll(LONG).records());
+                log.poll(LONG).runs().forEach(run -> records.addAll(run.records()));
                 return records.size() == 3;
             });
             deleteBefore(topic, 0, 2);
@@ -631,9 +631,12 @@ class KafkaEventLogIT {
                     .as("read " + read.next + " of " + bounds)
                     .isLessThan(deadline);
             LogBatch batch = log.poll(Duration.ofMillis(100));
-            read.records.addAll(batch.records());
+            batch.runs().forEach(run -> {
+                read.records.addAll(run.records());
+                assertThat(run.records()).extracting(LogRecord::partition).containsOnly(run.partition());
+                assertThat(batch.next()).containsKey(run.partition());
+            });
             read.next.putAll(batch.next());
-            batch.records().forEach(record -> assertThat(batch.next()).containsKey(record.partition()));
             batch.next().forEach((partition, next) -> {
                 if (next.offset() >= open.getOrDefault(partition, 0L)) {
                     open.remove(partition);
