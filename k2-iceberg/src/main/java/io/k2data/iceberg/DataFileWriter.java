@@ -55,9 +55,6 @@ final class DataFileWriter {
      */
     private static final int ROW_GROUP_ROWS = 30_720;
 
-    /** No column of a table has a blank in its name. */
-    private static final String ROW_NUMBER = Sql.name("row number");
-
     /** Text columns that queries select by; bounds of other texts only make manifests larger. */
     private static final Set<String> BOUNDED_TEXTS = Set.of("venue", "symbol");
 
@@ -164,19 +161,21 @@ final class DataFileWriter {
             throws SQLException {
         String fileName = UUID.randomUUID() + ".parquet";
         Path spooled = spool.directory().resolve(fileName);
-        String names = Sql.names(layout.columnNames());
-        // One thread has to write. Where several do, DuckDB (2.0.0.1) forgets now and then that a row group has a value
-        // of
-        // an ENUM, and the file says '' instead. Rows that are numbered pass through one thread, and without
-        // "preserve_order"
-        // it alone hands them to the writer, in the order in which it has them, which is that of the sort below.
-        String sql = "copy (select " + names + " from (select *, row_number() over () as " + ROW_NUMBER
-                + " from (select " + names + " from " + relation + " where " + group.condition()
-                + " order by venue, symbol, event_time, kafka_partition, kafka_offset)) where " + ROW_NUMBER
-                + " > 0) to "
+        // Sorted in whatever form the relation has them, and written as texts. An ENUM is not to be written: where
+        // several
+        // threads do, DuckDB (2.0.0.1) forgets now and then that a row group has a value, and the file says '' instead.
+        String written = layout.columns().stream()
+                .map(column -> isText(column)
+                        ? Sql.name(column.name()) + "::VARCHAR as " + Sql.name(column.name())
+                        : Sql.name(column.name()))
+                .collect(Collectors.joining(", "));
+        String sql = "copy (select " + written + " from (select " + Sql.names(layout.columnNames()) + " from "
+                + relation
+                + " where " + group.condition()
+                + " order by venue, symbol, event_time, kafka_partition, kafka_offset)) to "
                 + Sql.text(spooled.toString())
                 + " (format parquet, compression zstd, row_group_size " + ROW_GROUP_ROWS + ", field_ids {" + fieldIds()
-                + "}, return_stats, preserve_order false)";
+                + "}, return_stats)";
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(sql)) {
             if (!result.next()) {
@@ -201,6 +200,12 @@ final class DataFileWriter {
         } finally {
             deleteSpooled(spooled);
         }
+    }
+
+    private static boolean isText(Column column) {
+        return column.type() instanceof ColumnType.Text
+                || column.type() instanceof ColumnType.Choice
+                || column.type() instanceof ColumnType.Json;
     }
 
     private static void deleteSpooled(Path spooled) {

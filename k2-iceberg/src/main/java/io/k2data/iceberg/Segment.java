@@ -125,10 +125,10 @@ final class Segment implements EventStore.Generation {
     }
 
     /** A query for the rows in the forms in which a file of so many of them is written. */
-    private String written(long rows) {
+    private String forFile() {
         List<String> columns = new ArrayList<>();
         for (int i = 0; i < forms.length; i++) {
-            columns.add(forms[i].written(rows) + " as "
+            columns.add(forms[i].forFile() + " as "
                     + Sql.name(layout.valueColumns().get(i).name()));
         }
         layout.columns().stream().skip(forms.length).forEach(column -> columns.add(Sql.name(column.name())));
@@ -451,7 +451,7 @@ final class Segment implements EventStore.Generation {
     /** Writes the rows as Parquet, once; later calls give the same files. */
     List<DataFile> files(Connection connection, DataFileWriter writer) throws SQLException {
         if (files == null) {
-            files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, written(rows()), rows());
+            files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, forFile(), rows());
         }
         return files;
     }

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>a text of few values, such as a symbol, is a DuckDB ENUM of the values known when the segment was made: one to four
- *       bytes, sorted as its texts are, and written as Parquet's dictionary without looking at a text;
+ *       bytes, sorted as its texts are;
  *   <li>a decimal whose digits all fit a word is one;
  *   <li>a column that no row had a value for yet is not there.
  * </ul>
@@ -323,16 +323,11 @@ final class SegmentShape {
         }
 
         /**
-         * An expression for the column's values to be written to so many rows of a file: in the small form, if they all
-         * have it, of which readers make the table's type.
+         * An expression for the column's values as the writer of a file takes them: in the small form, if they all have it,
+         * which sorts faster.
          */
-        String written(long rows) {
-            // A file gets the whole ENUM for its dictionary.
-            boolean asItIs = small
-                    && !full
-                    && names.sorted.size() <= rows / 8
-                    && !(column.type() instanceof ColumnType.TextList);
-            return asItIs ? smallName() : expression();
+        String forFile() {
+            return small && !full && !(column.type() instanceof ColumnType.TextList) ? smallName() : expression();
         }
     }
 }
