@@ -5,7 +5,11 @@ import io.k2data.api.LogPartition;
 import io.k2data.iceberg.FileCache.RemoteFile;
 import io.k2data.pipeline.StoredRows.StateKind;
 import io.k2data.pipeline.StoredRows.StateSnapshot;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -16,6 +20,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.zip.Deflater;
+import java.util.zip.DeflaterOutputStream;
+import java.util.zip.InflaterInputStream;
+import java.util.zip.ZipException;
 import org.apache.iceberg.BlobMetadata;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.DataOperations;
@@ -44,7 +52,8 @@ import org.jspecify.annotations.Nullable;
  * partition and kind.
  */
 final class CheckpointFiles {
-    private static final String BLOB_TYPE = "k2-checkpoint-v1";
+    private static final String BLOB_TYPES = "k2-checkpoint-v";
+    private static final String BLOB_TYPE = BLOB_TYPES + "2";
     private static final String PARTITION = "k2.partition";
     private static final String KIND = "k2.kind";
 
@@ -80,9 +89,10 @@ final class CheckpointFiles {
 
     static Written write(OutputFile file, Collection<StateSnapshot> snapshots) {
         Map<LogPartition, Set<StateKind>> kinds = new TreeMap<>();
+        // Puffin's own compression is written in Java, and cost a process that starts more to compile than to run.
         try (PuffinWriter writer = Puffin.write(file)
                 .createdBy("K2")
-                .compressBlobs(PuffinCompressionCodec.ZSTD)
+                .compressBlobs(PuffinCompressionCodec.NONE)
                 .build()) {
             for (StateSnapshot snapshot : snapshots) {
                 // The file is the same for every attempt at its commit, and each attempt is another snapshot: -1 is
@@ -93,7 +103,7 @@ final class CheckpointFiles {
                         List.of(),
                         -1,
                         -1,
-                        ByteBuffer.wrap(snapshot.content()),
+                        deflated(snapshot.content()),
                         null,
                         properties(snapshot.partition(), snapshot.kind())));
                 kinds.computeIfAbsent(snapshot.partition(), key -> new HashSet<>())
@@ -107,11 +117,23 @@ final class CheckpointFiles {
         }
     }
 
+    private static ByteBuffer deflated(byte[] content) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(content.length / 2 + 64);
+        Deflater deflater = new Deflater(Deflater.BEST_SPEED);
+        try (DeflaterOutputStream out = new DeflaterOutputStream(bytes, deflater)) {
+            out.write(content);
+        } finally {
+            deflater.end();
+        }
+        return ByteBuffer.wrap(bytes.toByteArray());
+    }
+
     /**
      * Reads a blob.
      *
      * @return its content; empty if the file does not hold it
      * @throws NotFoundException if the file is gone
+     * @throws ZipException if the blob is damaged
      * @throws IOException if it cannot be read
      */
     static Optional<byte[]> read(FileIO io, StatisticsFile file, LogPartition partition, StateKind kind)
@@ -126,9 +148,13 @@ final class CheckpointFiles {
                             blob.type().equals(BLOB_TYPE) && blob.properties().equals(wanted))
                     .toList();
             for (Pair<org.apache.iceberg.puffin.BlobMetadata, ByteBuffer> blob : reader.readAll(found)) {
-                byte[] content = new byte[blob.second().remaining()];
-                blob.second().get(content);
-                return Optional.of(content);
+                byte[] deflated = new byte[blob.second().remaining()];
+                blob.second().get(deflated);
+                try (InputStream in = new InflaterInputStream(new ByteArrayInputStream(deflated))) {
+                    return Optional.of(in.readAllBytes());
+                } catch (EOFException e) {
+                    throw new ZipException("its end is missing");
+                }
             }
             return Optional.empty();
         }
@@ -142,7 +168,7 @@ final class CheckpointFiles {
     }
 
     private static boolean isOurs(StatisticsFile file) {
-        return file.blobMetadata().stream().anyMatch(blob -> blob.type().equals(BLOB_TYPE));
+        return file.blobMetadata().stream().anyMatch(blob -> blob.type().startsWith(BLOB_TYPES));
     }
 
     /**

@@ -38,6 +38,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import java.util.zip.ZipException;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.StatisticsFile;
 import org.apache.iceberg.Table;
@@ -430,6 +431,8 @@ final class IcebergEventStore implements EventStore {
                 problem = file.path() + " does not hold it";
             } catch (NotFoundException e) {
                 problem = file.path() + " is gone";
+            } catch (ZipException e) {
+                problem = file.path() + " is damaged: " + e.getMessage();
             } catch (IOException | RuntimeException e) {
                 if (io.newInputFile(file.path()).exists()) {
                     throw new K2Exception.Retry("cannot read a checkpoint from " + file.path() + ": " + e, e);

@@ -220,6 +220,24 @@ class CheckpointTest {
     }
 
     @Test
+    void aDamagedBlobIsMissingAndNotAnError() throws Exception {
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            fixture.append(P0, 10);
+            fixture.store.commit(fixture.store.seal(List.of(state(P0, 10)), List.of(tracker(P0, "here"))));
+        }
+        Path file = statisticsFiles().get(0);
+        byte[] bytes = Files.readAllBytes(file);
+        // Behind the four bytes that Puffin begins with, the blob's two of a header.
+        bytes[7] ^= 0x10;
+        Files.write(file, bytes);
+        try (StoreFixture again = new StoreFixture(directory).begin(P0)) {
+            assertThat(again.store.checkpoint(P0, StateKind.TRACKER))
+                    .isInstanceOfSatisfying(StoredCheckpoint.Missing.class, missing -> assertThat(missing.why())
+                            .contains("is damaged"));
+        }
+    }
+
+    @Test
     void whoReadsAStateThatIsMovedOnMeanwhileIsToldToReadItAgain() throws Exception {
         try (StoreFixture writer = new StoreFixture(directory).begin(P0)) {
             writer.append(P0, 10);
