@@ -1645,8 +1645,8 @@ public final class IngestPipeline implements AutoCloseable {
             List<LogRecord> records = run.records();
             int from = 0;
             while (from < records.size()) {
-                // A full poll is a backlog: whoever waits has to wait for all of it, and small steps would only delay
-                // that.
+                // A full poll is a backlog: whoever waits has to wait for all of it, and small steps would only
+                // delay that.
                 boolean inSteps = waitedFor && polled < ROWS_HELD;
                 int to = inSteps ? Math.min(records.size(), from + ROWS_WHILE_WAITED_FOR) : records.size();
                 LogOffset reached = to == records.size()

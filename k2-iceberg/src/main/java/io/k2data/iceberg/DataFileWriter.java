@@ -162,8 +162,8 @@ final class DataFileWriter {
         String fileName = UUID.randomUUID() + ".parquet";
         Path spooled = spool.directory().resolve(fileName);
         // Sorted in whatever form the relation has them, and written as texts. An ENUM is not to be written: where
-        // several
-        // threads do, DuckDB (2.0.0.1) forgets now and then that a row group has a value, and the file says '' instead.
+        // several threads do, DuckDB (2.0.0.1) forgets now and then that a row group has a value, and the file says
+        // '' instead.
         String written = layout.columns().stream()
                 .map(column -> isText(column)
                         ? Sql.name(column.name()) + "::VARCHAR as " + Sql.name(column.name())
