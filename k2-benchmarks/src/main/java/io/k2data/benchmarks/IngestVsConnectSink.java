@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  * How fast does K2 take a topic into Iceberg, and at what CPU, beside Iceberg's own Kafka Connect sink? One broker in a
  * process of its own holds JSON trades in 8 partitions; K2 and the sink, each in a new JVM, take them in turns.
  *
- * <p>The clock runs from the first records that a consumer of the contender got until this process sees all rows in the table through Iceberg's catalog, which it asks every 20 ms, of
- * both in the same way. Nobody is told to finish: both commit by the same interval. CPU is that of the contender's
+ * <p>The clock runs from the first records that a consumer of the contender got until this process sees all rows in
+ * the table through Iceberg's catalog, which it asks every 20 ms, of both in the same way. Nobody is told to finish: both commit by the same interval. CPU is that of the contender's
  * process between those two moments, so without the start of its JVM; the broker's is told apart.
  *
  * <p>After each run the process is ended, and a plain DuckDB reads the committed files: as many rows as records, all of

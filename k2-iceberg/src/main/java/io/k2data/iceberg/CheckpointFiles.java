@@ -24,13 +24,17 @@ import java.util.zip.Deflater;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.InflaterInputStream;
 import java.util.zip.ZipException;
+import org.apache.iceberg.BaseTable;
 import org.apache.iceberg.BlobMetadata;
 import org.apache.iceberg.DataFile;
 import org.apache.iceberg.DataOperations;
 import org.apache.iceberg.GenericBlobMetadata;
 import org.apache.iceberg.GenericStatisticsFile;
 import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.SnapshotChanges;
+import org.apache.iceberg.StaticTableOperations;
 import org.apache.iceberg.StatisticsFile;
+import org.apache.iceberg.Table;
 import org.apache.iceberg.TableMetadata;
 import org.apache.iceberg.exceptions.NotFoundException;
 import org.apache.iceberg.io.FileIO;
@@ -200,6 +204,7 @@ final class CheckpointFiles {
         if (current == null || metadata.snapshot(snapshotId) == null) {
             return null;
         }
+        Table table = new BaseTable(new StaticTableOperations(metadata, io), metadata.location());
         Types.NestedField field = metadata.schema().findField("kafka_partition");
         List<RemoteFile> files = new ArrayList<>();
         try {
@@ -208,7 +213,10 @@ final class CheckpointFiles {
                     return files;
                 }
                 if (DataOperations.APPEND.equals(snapshot.operation())) {
-                    for (DataFile file : snapshot.addedDataFiles(io)) {
+                    for (DataFile file : SnapshotChanges.builderFor(table)
+                            .snapshot(snapshot)
+                            .build()
+                            .addedDataFiles()) {
                         if (mayHold(file, field, partition.partition())) {
                             files.add(new RemoteFile(file.location(), file.fileSizeInBytes()));
                         }

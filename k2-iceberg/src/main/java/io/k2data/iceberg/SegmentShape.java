@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>a column that no row had a value for yet is not there.
  * </ul>
  *
- * <p>JSON and lists of texts are taken for texts here. A value that fits no form its segment has gets another column there, of the full form; then each row has its value in
- * one of the two. Who reads a segment gets an expression for each column of the table, and need not know.
+ * <p>JSON and lists of texts are taken for texts here. A value that fits no form its segment has gets another column
+ * there, of the full form; then each row has its value in one of the two. Who reads a segment gets an expression for each column of the table, and need not know.
  *
  * <p>Ingest thread only, but for {@link Form}s of a sealed segment, which change no more.
  */
