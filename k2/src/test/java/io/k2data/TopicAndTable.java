@@ -50,7 +50,7 @@ final class TopicAndTable {
     private TopicAndTable() {}
 
     /**
-     * Checks that every trade is stored once, at its first position, with the values of its record, that Law 2 holds for
+     * Checks that every trade is stored once, at its first position, with the values that the feed sent, that Law 2 holds for
      * every partition up to its end, and that what was rejected is in the dead letters.
      *
      * @param run said in failures

@@ -56,7 +56,7 @@ final class FaultCheck {
      * @param lost trades without a row
      * @param doubled rows beyond the first of a trade
      * @param elsewhere rows at another position than the first of their trade, or of no trade at all
-     * @param changed rows with another value than the record at their position has
+     * @param changed rows with another value in a field that the feed sends than the record at their position has
      * @param undelivered broken records that are not in the dead letters
      * @param conserved whether Law 2 holds in every partition, up to the topic's end, with nothing lost or deferred
      */

@@ -115,7 +115,7 @@ final class DataFileWriter {
      */
     private record Group(String condition, PartitionData partition, Map<String, List<String>> bounds) {}
 
-    /** Text bounds are asked for here, since DuckDB tells none of an ENUM. */
+    /** Text bounds are asked for here; where a COPY writes texts, DuckDB would tell them too. */
     private List<Group> groups(Connection connection, String relation, PartitionValues values) throws SQLException {
         List<String> texts = layout.columns().stream()
                 .map(Column::name)

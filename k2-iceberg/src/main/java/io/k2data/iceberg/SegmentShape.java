@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Ingest thread only, but for {@link Form}s of a sealed segment, which change no more.
  */
 final class SegmentShape {
-    /** Names beyond these make an ENUM that costs more, at every segment and file, than it saves. */
+    /** Names beyond these make an ENUM that costs more, at every segment, than it saves. */
     private static final int MAX_NAMES = 1 << 14;
 
     /** From so many on an ENUM is not made anew for every new one. */
