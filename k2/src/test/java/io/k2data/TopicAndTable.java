@@ -44,7 +44,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 final class TopicAndTable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String VALUES =
-            "epoch_us(event_time), price::decimal(38, 12), quantity::decimal(38, 10), side,"
+            "epoch_us(event_time), price::decimal(38, 12)::varchar, quantity::decimal(38, 10)::varchar, side,"
                     + " source_sequence, asset_class, currency, conditions::varchar, vendor_data";
 
     private TopicAndTable() {}
