@@ -94,7 +94,7 @@ final class DataFileWriter {
         List<Group> groups = groups(connection, relation, values);
         for (Group each : groups) {
             // Nearly always there is one, and then there is nothing to tell apart.
-            Group group = groups.size() == 1 ? new Group("true", each.partition(), each.bounds()) : each;
+            Group group = groups.size() == 1 ? new Group("true", each.partition()) : each;
             DataFile file = writeGroup(connection, relation, spec, group);
             written += file.recordCount();
             files.add(file);
@@ -111,29 +111,21 @@ final class DataFileWriter {
      *
      * @param condition a condition for them
      * @param partition the partition
-     * @param bounds by text column, the lowest and the highest text
      */
-    private record Group(String condition, PartitionData partition, Map<String, List<String>> bounds) {}
+    private record Group(String condition, PartitionData partition) {}
 
-    /** Text bounds are asked for here; where a COPY writes texts, DuckDB would tell them too. */
-    private List<Group> groups(Connection connection, String relation, PartitionValues values) throws SQLException {
-        List<String> texts = layout.columns().stream()
-                .map(Column::name)
-                .filter(BOUNDED_TEXTS::contains)
-                .toList();
-        List<Group> groups = new ArrayList<>();
+    private static List<Group> groups(Connection connection, String relation, PartitionValues values)
+            throws SQLException {
         int count = values.groups().size();
+        if (count == 0) {
+            return List.of(new Group(values.condition(List.of()), values.partition(List.of())));
+        }
+        List<Group> groups = new ArrayList<>();
         List<String> selected = new ArrayList<>(values.groups());
         values.sources().forEach(source -> selected.add("any_value(" + source + ")"));
-        texts.stream().map(Sql::name).forEach(name -> {
-            selected.add("min(" + name + ")::VARCHAR");
-            selected.add("max(" + name + ")::VARCHAR");
-        });
-        String grouping = count == 0
-                ? ""
-                : IntStream.rangeClosed(1, count)
-                        .mapToObj(Integer::toString)
-                        .collect(Collectors.joining(", ", " group by ", " order by all"));
+        String grouping = IntStream.rangeClosed(1, count)
+                .mapToObj(Integer::toString)
+                .collect(Collectors.joining(", ", " group by ", " order by all"));
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(
                         "select " + String.join(", ", selected) + " from " + relation + grouping)) {
@@ -146,12 +138,7 @@ final class DataFileWriter {
                             value == null ? "null" : value instanceof String text ? Sql.text(text) : value.toString());
                     sources.add(result.getObject(count + i));
                 }
-                Map<String, List<String>> bounds = new HashMap<>();
-                for (int i = 0; i < texts.size(); i++) {
-                    int at = 2 * count + 2 * i + 1;
-                    bounds.put(texts.get(i), List.of(result.getString(at), result.getString(at + 1)));
-                }
-                groups.add(new Group(values.condition(literals), values.partition(sources), bounds));
+                groups.add(new Group(values.condition(literals), values.partition(sources)));
             }
         }
         return groups;
@@ -193,7 +180,7 @@ final class DataFileWriter {
                     .withFileSizeInBytes(size)
                     .withPartition(group.partition())
                     .withSortOrder(table.sortOrder())
-                    .withMetrics(metrics(count, statistics(result.getObject("column_statistics")), group.bounds()))
+                    .withMetrics(metrics(count, statistics(result.getObject("column_statistics"))))
                     .build();
         } catch (IOException e) {
             throw new K2Exception.Retry("cannot write a data file of " + table.name() + ": " + e.getMessage(), e);
@@ -248,8 +235,7 @@ final class DataFileWriter {
         return (Map<String, Map<String, String>>) value;
     }
 
-    private Metrics metrics(
-            long rows, Map<String, Map<String, String>> statistics, Map<String, List<String>> textBounds) {
+    private Metrics metrics(long rows, Map<String, Map<String, String>> statistics) {
         Map<Integer, Long> sizes = new HashMap<>();
         Map<Integer, Long> values = new HashMap<>();
         Map<Integer, Long> nulls = new HashMap<>();
@@ -272,9 +258,8 @@ final class DataFileWriter {
             if (isFloat || (isText && !BOUNDED_TEXTS.contains(column.name()))) {
                 continue;
             }
-            List<String> known = textBounds.get(column.name());
-            String min = known == null ? exact(found, "min") : known.get(0);
-            String max = known == null ? exact(found, "max") : known.get(1);
+            String min = exact(found, "min");
+            String max = exact(found, "max");
             if (min != null && max != null) {
                 bound(lower, id, field.type(), lowerBound(field.type(), min));
                 bound(upper, id, field.type(), upperBound(field.type(), max));

@@ -31,6 +31,8 @@ import org.apache.iceberg.types.Conversions;
 import org.apache.iceberg.types.Types;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** In whatever form a segment keeps values, views and files show them as they were given. */
 class SegmentShapeTest {
@@ -130,6 +132,41 @@ class SegmentShapeTest {
                 }
             }
             assertThat(files).isEqualTo(2);
+        }
+    }
+
+    /** DuckDB tells no bounds of texts of hundreds of characters; then a file has none, and is never left out for them. */
+    @ParameterizedTest
+    @ValueSource(ints = {15, 40, 300, 20_000})
+    void boundsOfLongTextsAreShortAndHoldEveryRow(int length) throws Exception {
+        List<String> symbols =
+                List.of("B\u00e9" + "y".repeat(length), "A" + "x".repeat(length), "\ud83d\ude80".repeat(length));
+        try (StoreFixture fixture = new StoreFixture(directory).begin(P0)) {
+            List<Row> rows = new ArrayList<>();
+            for (int i = 0; i < 30; i++) {
+                Row row = StoreFixture.row(P0, next++);
+                row.values()[1] = symbols.get(i % symbols.size());
+                rows.add(row);
+            }
+            fixture.store.append(rows, Map.of(P0, next));
+            fixture.store.commit(fixture.store.seal(List.of(StoreFixture.state(P0, next))));
+            Table table = fixture.catalog.loadTable(TableIdentifier.of("k2", "trades"));
+            try (CloseableIterable<FileScanTask> tasks =
+                    table.newScan().includeColumnStats().planFiles()) {
+                for (FileScanTask task : tasks) {
+                    if (length > 100 && !task.file().upperBounds().containsKey(2)) {
+                        continue;
+                    }
+                    assertThat(bound(task.file().lowerBounds().get(2)))
+                            .hasSizeLessThanOrEqualTo(32)
+                            .usingComparator(byBytes())
+                            .isLessThanOrEqualTo(symbols.get(1));
+                    assertThat(bound(task.file().upperBounds().get(2)))
+                            .hasSizeLessThanOrEqualTo(32)
+                            .usingComparator(byBytes())
+                            .isGreaterThanOrEqualTo(symbols.get(2));
+                }
+            }
         }
     }
 
