@@ -59,6 +59,7 @@ public final class HybridEngine implements AutoCloseable {
     private final SelectGuard selects = new SelectGuard();
     private final DuckDBConnection root;
     private final ViewConnections connections;
+    private final QueryThreads threads;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
@@ -76,7 +77,8 @@ public final class HybridEngine implements AutoCloseable {
             long memoryBytes,
             String noRows,
             QueryMeters meters,
-            DuckDBConnection root) {
+            DuckDBConnection root,
+            QueryThreads threads) {
         this.catalog = catalog;
         this.readable = readable;
         this.spool = spool;
@@ -87,6 +89,7 @@ public final class HybridEngine implements AutoCloseable {
         this.meters = meters;
         this.root = root;
         this.connections = new ViewConnections(root);
+        this.threads = threads;
     }
 
     /**
@@ -142,6 +145,8 @@ public final class HybridEngine implements AutoCloseable {
             // Footers of data files stay in memory, of which DuckDB's limit is the bound.
             Sql.run(root, "set global parquet_metadata_cache = true");
             String noRows = noRows(root, spool.directory());
+            QueryThreads threads = new QueryThreads(root, System::nanoTime);
+            Sql.run(root, "set global allowed_configs = ['threads']");
             Sql.run(root, "set global lock_configuration = true");
             return new HybridEngine(
                     catalog,
@@ -152,7 +157,8 @@ public final class HybridEngine implements AutoCloseable {
                     bounds.memoryBytes(),
                     noRows,
                     QueryMeters.in(meters),
-                    root);
+                    root,
+                    threads);
         } catch (SQLException | IOException e) {
             close(root, e);
             throw new K2Exception.Stop(
@@ -429,17 +435,24 @@ public final class HybridEngine implements AutoCloseable {
         }
         Cut cut = new Cut(cuts);
         relations.addReserved(cut, ledgers);
-        return opened(new PinnedView(connection, connections, cut, viewMaxAge, relations, views::remove));
+        return opened(new PinnedView(connection, connections, cut, viewMaxAge, relations, this::ended));
     }
 
     private View opened(PinnedView view) {
         lock.lock();
         try {
             requireOpen();
+            threads.read();
             views.add(view);
             return view;
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void ended(PinnedView view) {
+        if (views.remove(view)) {
+            threads.done();
         }
     }
 
@@ -490,6 +503,10 @@ public final class HybridEngine implements AutoCloseable {
 
     ManifestCache manifests() {
         return manifests;
+    }
+
+    QueryThreads threads() {
+        return threads;
     }
 
     Spool spool() {

@@ -281,6 +281,7 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void append(List<Row> rows, Map<LogPartition, Long> liveEnds) {
+        engine.threads().write();
         Segment open = open();
         if (open.needsFit(rows)) {
             engine.locked(() -> open.fit(writer, rows));
@@ -361,6 +362,7 @@ final class IcebergEventStore implements EventStore {
             return;
         }
         List<org.apache.iceberg.DataFile> dataFiles;
+        engine.threads().write();
         try {
             dataFiles = segment.files(sealer, files);
         } catch (SQLException e) {
@@ -482,6 +484,7 @@ final class IcebergEventStore implements EventStore {
         String id = type.idColumns().isEmpty() ? "" : ", " + Sql.names(names(type.idColumns()));
         String sequence =
                 type.sequenceColumn().map(column -> Sql.name(column.name())).orElse("null::BIGINT");
+        engine.threads().read();
         try (Statement statement = writer.createStatement();
                 ResultSet row = statement.executeQuery("select venue, symbol, kafka_offset, epoch_ms(kafka_time), "
                         + sequence + id + fromRows + " order by kafka_offset")) {
@@ -501,6 +504,8 @@ final class IcebergEventStore implements EventStore {
             }
         } catch (SQLException e) {
             throw Sql.failed("reading ids of " + type.name() + " back", e);
+        } finally {
+            engine.threads().done();
         }
     }
 
@@ -640,6 +645,7 @@ final class IcebergEventStore implements EventStore {
                 Expressions.greaterThanOrEqual("kafka_time", (earliest - windowMillis) * 1000),
                 Expressions.lessThanOrEqual("kafka_time", (latest + windowMillis) * 1000));
         String id = Sql.name(column.name());
+        engine.threads().read();
         try (DuckDBConnection connection = engine.connect()) {
             Sql.run(connection, "BEGIN");
             Resolved resolved = resolve(pin(connection));
@@ -664,6 +670,8 @@ final class IcebergEventStore implements EventStore {
             }
         } catch (SQLException e) {
             throw Sql.failed("looking for ids of " + type.name(), e);
+        } finally {
+            engine.threads().done();
         }
     }
 
