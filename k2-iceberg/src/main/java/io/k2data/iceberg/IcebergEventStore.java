@@ -123,7 +123,7 @@ final class IcebergEventStore implements EventStore {
         this.segmentLayout = layout;
         this.shape = new SegmentShape(type, layout);
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
-        this.writer = engine.connect();
+        this.writer = engine.connectForAppends();
         this.sealer = engine.connect();
     }
 
@@ -485,7 +485,8 @@ final class IcebergEventStore implements EventStore {
         String sequence =
                 type.sequenceColumn().map(column -> Sql.name(column.name())).orElse("null::BIGINT");
         engine.threads().read();
-        try (Statement statement = writer.createStatement();
+        try (DuckDBConnection connection = engine.connect();
+                Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("select venue, symbol, kafka_offset, epoch_ms(kafka_time), "
                         + sequence + id + fromRows + " order by kafka_offset")) {
             while (row.next()) {
@@ -522,7 +523,8 @@ final class IcebergEventStore implements EventStore {
                 Expressions.greaterThanOrEqual("kafka_offset", Collections.min(offsets)),
                 Expressions.lessThanOrEqual("kafka_offset", Collections.max(offsets)));
         try (LocalFiles local = engine.local(table.table().io(), history.matching(among));
-                Statement statement = writer.createStatement();
+                DuckDBConnection connection = engine.connect();
+                Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("select kafka_offset from ("
                         + HistoryFiles.select(layout, metadata.schema(), local.paths())
                         + ") where kafka_partition = " + partition.partition() + " and kafka_offset in "

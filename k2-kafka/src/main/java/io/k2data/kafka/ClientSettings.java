@@ -156,7 +156,7 @@ final class ClientSettings {
         all.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         all.putIfAbsent(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
         // Much at once: judging and appending cost less per record in large batches.
-        all.putIfAbsent(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
+        all.putIfAbsent(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 20_480);
         all.putIfAbsent(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
         // As much as the system allows: while a batch is judged the next one arrives, which 64 KB have no room for.
         all.putIfAbsent(ConsumerConfig.RECEIVE_BUFFER_CONFIG, -1);

@@ -52,7 +52,7 @@ import org.slf4j.LoggerFactory;
  * the first dead letter on, an idempotent producer; a fourth for a member of a group, and from the first
  * {@link #replay} on another consumer. The user's client settings go to each of them as far as it knows
  * them, and those that no client knows to all of them; {@link #OWNED_SETTINGS} are refused. Where the user sets
- * nothing, K2 reads {@code isolation.level=read_committed} and in large batches ({@code max.poll.records=10000},
+ * nothing, K2 reads {@code isolation.level=read_committed} and in large batches ({@code max.poll.records=20480},
  * {@code max.partition.fetch.bytes=4194304}, {@code fetch.max.wait.ms=100}, {@code receive.buffer.bytes=-1}: the system's).
  *
  * <p>Offsets that are gone or were changed are never passed over: {@link #assign} and {@link #poll} throw
