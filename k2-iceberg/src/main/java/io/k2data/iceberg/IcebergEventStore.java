@@ -281,7 +281,10 @@ final class IcebergEventStore implements EventStore {
 
     @Override
     public void append(List<Row> rows, Map<LogPartition, Long> liveEnds) {
-        engine.threads().write();
+        if (role == Role.FOLLOWER) {
+            // A writer's committer does it, since it may have to wait for what other threads have at hand.
+            engine.threads().write();
+        }
         Segment open = open();
         if (open.needsFit(rows)) {
             engine.locked(() -> open.fit(writer, rows));

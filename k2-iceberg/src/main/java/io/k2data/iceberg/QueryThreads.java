@@ -11,7 +11,7 @@ import org.duckdb.DuckDBConnection;
 /**
  * Gives DuckDB all its threads while somebody reads, and one while rows only come and go into files. Two threads write a
  * file of a commit no sooner than one, since the second waits in a loop for the first, and for appends alike; it takes an
- * eighth of all CPU (docs/decisions/0024-view-connections.md). Any thread.
+ * eighth of all CPU (docs/decisions/0026-one-thread-while-writing.md). Any thread.
  */
 final class QueryThreads {
     /** Readers come one after another; switching back and forth costs half a millisecond each. */
@@ -69,7 +69,7 @@ final class QueryThreads {
         }
     }
 
-    /** Rows are about to be appended or written. */
+    /** Rows are about to be written. May wait for what DuckDB's threads have at hand, if it takes them back. */
     void write() {
         // A reader that begins just now is not kept waiting, nor does it keep rows waiting.
         if (!raised || !lock.tryLock()) {

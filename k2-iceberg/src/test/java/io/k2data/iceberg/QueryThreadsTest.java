@@ -9,7 +9,11 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.duckdb.DuckDBAppender;
 import org.duckdb.DuckDBConnection;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,6 +62,78 @@ class QueryThreadsTest {
 
             fixture.engine.view(Set.of()).close();
             assertThat(of(connection)).isEqualTo(of(untouched));
+        }
+    }
+
+    @Test
+    void settingThreadsBackAndForthDisturbsNeitherFilesNorRows(@TempDir Path directory) throws Exception {
+        int rows = 100_000;
+        AtomicBoolean stop = new AtomicBoolean();
+        try (DuckDBConnection duck = (DuckDBConnection) DriverManager.getConnection("jdbc:duckdb:")) {
+            Sql.run(duck, "set threads = 4");
+            Sql.run(
+                    duck,
+                    "create table filed as select range as i, 'S' || range * 7919 % 500 as s from range(" + rows + ")");
+            Sql.run(duck, "create table appended (i bigint)");
+            QueryThreads threads = new QueryThreads(duck, now::get);
+            CompletableFuture<Long> files = CompletableFuture.supplyAsync(() -> {
+                String file = Sql.text(directory.resolve("filed.parquet").toString());
+                long written = 0;
+                try (Connection connection = duck.duplicate();
+                        Statement statement = connection.createStatement()) {
+                    while (!stop.get()) {
+                        statement.execute("copy (select * from filed order by s, i) to " + file
+                                + " (format parquet, row_group_size 30720)");
+                        try (ResultSet result =
+                                statement.executeQuery("select count(*), sum(i), count(*) filter (s <> 'S'"
+                                        + " || i * 7919 % 500) from read_parquet(" + file + ")")) {
+                            result.next();
+                            assertThat(result.getLong(1)).isEqualTo(rows);
+                            assertThat(result.getLong(2)).isEqualTo(rows * (rows - 1L) / 2);
+                            assertThat(result.getLong(3)).isZero();
+                        }
+                        written++;
+                    }
+                } catch (SQLException e) {
+                    throw new IllegalStateException(e);
+                }
+                return written;
+            });
+            CompletableFuture<Long> appends = CompletableFuture.supplyAsync(() -> {
+                long appended = 0;
+                try (DuckDBConnection connection = duck.duplicate()) {
+                    Sql.run(connection, "pragma disable_optimizer");
+                    try (DuckDBAppender appender = connection.createAppender("main", "appended")) {
+                        while (!stop.get()) {
+                            Sql.run(connection, "BEGIN");
+                            for (int i = 0; i < 5_000; i++, appended++) {
+                                appender.beginRow().append(appended).endRow();
+                            }
+                            appender.flush();
+                            Sql.run(connection, "COMMIT");
+                        }
+                    }
+                } catch (SQLException e) {
+                    throw new IllegalStateException(e);
+                }
+                return appended;
+            });
+            for (int i = 0; i < 200; i++) {
+                threads.read();
+                threads.done();
+                now.addAndGet(QueryThreads.IDLE_NANOS + 1);
+                threads.write();
+                Thread.sleep(i % 10);
+            }
+            stop.set(true);
+            assertThat(files.get(1, TimeUnit.MINUTES)).isPositive();
+            long appended = appends.get(1, TimeUnit.MINUTES);
+            try (Statement statement = duck.createStatement();
+                    ResultSet result = statement.executeQuery("select count(*), count(distinct i) from appended")) {
+                result.next();
+                assertThat(result.getLong(1)).isEqualTo(appended);
+                assertThat(result.getLong(2)).isEqualTo(appended);
+            }
         }
     }
 
