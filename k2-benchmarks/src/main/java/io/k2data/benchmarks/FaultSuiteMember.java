@@ -138,6 +138,7 @@ final class FaultSuiteMember {
             } catch (K2Exception.Retry e) {
                 // Refused rather than wrong, while a fault lasts.
                 System.out.println("refused");
+                System.err.println("refused: " + e.getMessage());
             } catch (SQLException e) {
                 System.out.println("refused");
                 System.err.println(e);
