@@ -9,9 +9,9 @@ import java.util.function.LongSupplier;
 import org.duckdb.DuckDBConnection;
 
 /**
- * Gives DuckDB all its threads while somebody reads, and one while rows only come and go into files. Two threads write a
- * file of a commit no sooner than one, since the second waits in a loop for the first, and for appends alike; it takes an
- * eighth of all CPU (docs/decisions/0026-one-thread-while-writing.md). Any thread.
+ * Gives DuckDB all its threads while somebody reads, and one while rows only come and go into files: for statements as small
+ * as those the caller waits in a loop for what a second thread does, which took an eighth of all CPU
+ * (docs/decisions/0026-one-thread-while-writing.md). Any thread.
  */
 final class QueryThreads {
     /** Readers come one after another; switching back and forth costs half a millisecond each. */
