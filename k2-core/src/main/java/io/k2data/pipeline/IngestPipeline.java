@@ -47,6 +47,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -105,7 +106,7 @@ public final class IngestPipeline implements AutoCloseable {
     private static final long WATCH_UNDER_LOAD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private static final long INFORM_NANOS = TimeUnit.SECONDS.toNanos(1);
-    /** Rows made visible at a time while somebody waits for them. */
+    /** Rows judged at a time while somebody waits for rows, so that what is read after those does not delay them. */
     private static final int ROWS_WHILE_WAITED_FOR = 1_000;
     /** How many rows, and for how long, may be held back while nobody waits for them. */
     private static final int ROWS_HELD = 10_000;
@@ -159,8 +160,9 @@ public final class IngestPipeline implements AutoCloseable {
     private final Queue<FutureTask<?>> questions = new ConcurrentLinkedQueue<>();
     private Health health = new Health(Health.Status.NEW, null);
     private K2Exception.@Nullable Stop stopped;
-    private int waiting;
-    private volatile boolean waitedFor;
+    /** What views wait for. */
+    private final List<Awaited> awaited = new CopyOnWriteArrayList<>();
+
     private volatile boolean closing;
     private volatile boolean draining;
     private volatile boolean unreachable;
@@ -729,10 +731,10 @@ public final class IngestPipeline implements AutoCloseable {
      * @throws K2Exception.Stop if the ingest has stopped, with the cause
      */
     public void await(Map<LogPartition, Long> ends, long deadlineNanos, Duration deadline) {
+        Awaited mine = new Awaited(Map.copyOf(ends));
         lock.lock();
         try {
-            waiting++;
-            waitedFor = true;
+            awaited.add(mine);
             if (!isMember() && leftToOthers.isEmpty() && !liveEnds.keySet().containsAll(ends.keySet())) {
                 partitionsMayHaveGrown = true;
                 log.wakeup();
@@ -766,8 +768,43 @@ public final class IngestPipeline implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new K2Exception.Retry("interrupted while waiting for " + type.name(), e);
         } finally {
-            waiting--;
-            waitedFor = waiting > 0;
+            awaited.remove(mine);
+            lock.unlock();
+        }
+    }
+
+    /** Ends that one view waits for; equal to nothing but itself. */
+    private static final class Awaited {
+        private final Map<LogPartition, Long> ends;
+
+        Awaited(Map<LogPartition, Long> ends) {
+            this.ends = ends;
+        }
+    }
+
+    /**
+     * Whether a view waits for something, and for nothing that was not read yet. Publishing before that would only delay
+     * it: each time costs as much as hundreds of rows. Ingest thread.
+     */
+    private boolean isAwaited() {
+        if (awaited.isEmpty() || newEnds.isEmpty()) {
+            return false;
+        }
+        lock.lock();
+        try {
+            return awaited.stream().anyMatch(view -> {
+                boolean visible = true;
+                for (Map.Entry<LogPartition, Long> end : view.ends.entrySet()) {
+                    if (liveEnd(end.getKey()) < end.getValue()) {
+                        visible = false;
+                        if (newEnds.getOrDefault(end.getKey(), -1L) < end.getValue()) {
+                            return false;
+                        }
+                    }
+                }
+                return !visible;
+            });
+        } finally {
             lock.unlock();
         }
     }
@@ -1349,6 +1386,9 @@ public final class IngestPipeline implements AutoCloseable {
         if (isHeldBack()) {
             return;
         }
+        if (isAwaited()) {
+            publish();
+        }
         boolean behind = deferredRanges > 0 && mayBackfill();
         LogBatch batch = log.poll(!newEnds.isEmpty() ? POLL_WHILE_HOLDING : behind ? Duration.ZERO : POLL);
         idle = batch.next().isEmpty();
@@ -1634,7 +1674,6 @@ public final class IngestPipeline implements AutoCloseable {
     private void process(LogBatch batch) {
         long nowMicros = micros(clock.instant());
         Map<LogPartition, LogOffset> quiet = new HashMap<>(batch.next());
-        int polled = batch.runs().stream().mapToInt(run -> run.records().size()).sum();
         for (LogBatch.Run run : batch.runs()) {
             LogOffset next = quiet.remove(run.partition());
             if (next == null) {
@@ -1645,15 +1684,12 @@ public final class IngestPipeline implements AutoCloseable {
             List<LogRecord> records = run.records();
             int from = 0;
             while (from < records.size()) {
-                // A full poll is a backlog: whoever waits has to wait for all of it, and small steps would only
-                // delay that.
-                boolean inSteps = waitedFor && polled < ROWS_HELD;
-                int to = inSteps ? Math.min(records.size(), from + ROWS_WHILE_WAITED_FOR) : records.size();
+                int to = awaited.isEmpty() ? records.size() : Math.min(records.size(), from + ROWS_WHILE_WAITED_FOR);
                 LogOffset reached = to == records.size()
                         ? next
                         : new LogOffset(records.get(to).offset(), next.leaderEpoch());
                 pass(partitionWork, records, from, to, reached, nowMicros, null);
-                if (inSteps) {
+                if (isAwaited()) {
                     publish();
                 }
                 from = to;
@@ -1664,13 +1700,12 @@ public final class IngestPipeline implements AutoCloseable {
             advance(work(partition), next);
         });
         // Each step that makes rows visible costs as much as hundreds of rows. While they come fast and nobody waits
-        // for
-        // them, they are held back for a moment and go together.
+        // for just these, they are held back for a moment and go together.
         long now = System.nanoTime();
         if (heldSinceNanos == 0) {
             heldSinceNanos = Math.max(1, now);
         }
-        if (waitedFor || rows.size() >= ROWS_HELD || now - heldSinceNanos >= HOLD_NANOS) {
+        if (isAwaited() || rows.size() >= ROWS_HELD || now - heldSinceNanos >= HOLD_NANOS) {
             publish();
         }
     }
