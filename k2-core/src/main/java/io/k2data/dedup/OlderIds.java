@@ -52,8 +52,10 @@ final class OlderIds {
     private static final int TRIAL_IDS = 16;
     /** Ids a thousand apart take 5; where they are farther apart, a filter is smaller, and soon by far. */
     private static final int SPARSE_BYTES_PER_ID = 6;
-    /** What a bitmap takes in memory for each byte that it says it takes: measured, 1.7 to 2.2 (version 1.6.23). */
-    private static final int HEAP_PER_BYTE = 2;
+    /** Ids of the same upper 48 bits share a container, and each has objects of its own. */
+    private static final int CONTAINER_BITS = 16;
+
+    private static final int CONTAINER_BYTES = 120;
 
     private final long windowMillis;
     private final long sliceMillis;
@@ -198,13 +200,20 @@ final class OlderIds {
         slice.highest = Math.max(slice.highest, ids[to - 1]);
         slice.newest = Math.max(slice.newest, newest);
         slice.count += to - from;
-        long now = bytes(slice.ids);
+        long now = bytes(slice);
         bytes += now - slice.bytes;
         slice.bytes = now;
     }
 
-    private static long bytes(Roaring64Bitmap ids) {
-        return BITMAP_BYTES + HEAP_PER_BYTE * Math.max(0, ids.getLongSizeInBytes() - EMPTY_BITMAP_BYTES);
+    /**
+     * What a bitmap takes in memory: what it says it takes, a quarter more for arrays that are not full, and its
+     * containers. Measured, with 16 kinds of bitmaps from one id to 125,000 and from consecutive ones to one in 30,000, the
+     * heap grew by 58 to 106 % of this (version 1.6.23).
+     */
+    private static long bytes(Bitmap slice) {
+        long said = Math.max(0, slice.ids.getLongSizeInBytes() - EMPTY_BITMAP_BYTES);
+        long spanned = (slice.highest >> CONTAINER_BITS) - (slice.lowest >> CONTAINER_BITS);
+        return BITMAP_BYTES + said + said / 4 + CONTAINER_BYTES * Math.min(spanned, slice.count);
     }
 
     /** Adds a text id. */
@@ -417,7 +426,7 @@ final class OlderIds {
                     throw new IOException("a bitmap is damaged");
                 }
                 slice.ids.deserialize(new DataInputStream(new ByteArrayInputStream(serialized)));
-                slice.bytes = bytes(slice.ids);
+                slice.bytes = bytes(slice);
                 bytes += slice.bytes;
                 of.slices.add(slice);
             }
