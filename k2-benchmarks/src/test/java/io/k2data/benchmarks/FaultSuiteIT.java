@@ -31,7 +31,7 @@ class FaultSuiteIT {
         assertThat(run.exitCode).isZero();
     }
 
-    /** A minute and a half to show that the suite can fail: it needs no proof at every build. */
+    /** That the suite can fail needs no proof at every build; this takes minutes. */
     @Test
     @EnabledIfSystemProperty(
             named = "k2.full",

@@ -22,6 +22,7 @@ import org.apache.commons.collections4.bloomfilter.BitMaps;
 import org.apache.commons.collections4.bloomfilter.EnhancedDoubleHasher;
 import org.apache.commons.collections4.bloomfilter.Shape;
 import org.apache.commons.collections4.bloomfilter.SimpleBloomFilter;
+import org.roaringbitmap.longlong.PeekableLongIterator;
 import org.roaringbitmap.longlong.Roaring64Bitmap;
 
 /**
@@ -87,11 +88,39 @@ final class OlderIds {
         private long highest = Long.MIN_VALUE;
         private long newest = Long.MIN_VALUE;
         private long count;
+        private long containers;
         private long bytes = BITMAP_BYTES;
 
         Bitmap(long from, long to) {
             this.from = from;
             this.to = to;
+        }
+
+        boolean hasContainer(long id) {
+            long container = id >> CONTAINER_BITS;
+            if (count == 0 || container < lowest >> CONTAINER_BITS || container > highest >> CONTAINER_BITS) {
+                return false;
+            }
+            // Where ids are counted up, it is the last one.
+            if (container == highest >> CONTAINER_BITS || container == lowest >> CONTAINER_BITS) {
+                return true;
+            }
+            PeekableLongIterator next = ids.getLongIteratorFrom(container << CONTAINER_BITS);
+            return next.hasNext() && next.peekNext() >> CONTAINER_BITS == container;
+        }
+
+        void countContainers() {
+            // By iterators of their own: advanceIfNeeded (1.6.23) stays where it is now and then.
+            PeekableLongIterator next = ids.getLongIterator();
+            while (next.hasNext()) {
+                containers++;
+                long container = next.peekNext() >> CONTAINER_BITS;
+                if (container == -1) {
+                    // The last there is, in the order of unsigned numbers.
+                    return;
+                }
+                next = ids.getLongIteratorFrom((container + 1) << CONTAINER_BITS);
+            }
         }
     }
 
@@ -180,7 +209,8 @@ final class OlderIds {
         if (trial > from) {
             addToBitmap(slice, ids, from, trial, newest);
         }
-        if (slice.bytes > BITMAP_BYTES + SPARSE_BYTES_PER_ID * slice.count) {
+        // Consecutive ids may lie in two containers, too.
+        if (slice.bytes > BITMAP_BYTES + CONTAINER_BYTES + SPARSE_BYTES_PER_ID * slice.count) {
             for (int i = trial; i < to; i++) {
                 addToFilter(hash(stream, ids[i]), oldest, newest);
             }
@@ -193,6 +223,10 @@ final class OlderIds {
     private void addToBitmap(Bitmap slice, long[] ids, int from, int to, long newest) {
         // One by one: measured, addRange takes longer for a run than this for its ids.
         for (int i = from; i < to; i++) {
+            boolean another = i == from || ids[i] >> CONTAINER_BITS != ids[i - 1] >> CONTAINER_BITS;
+            if (another && !slice.hasContainer(ids[i])) {
+                slice.containers++;
+            }
             slice.ids.addLong(ids[i]);
         }
         slice.ids.runOptimize();
@@ -212,8 +246,7 @@ final class OlderIds {
      */
     private static long bytes(Bitmap slice) {
         long said = Math.max(0, slice.ids.getLongSizeInBytes() - EMPTY_BITMAP_BYTES);
-        long spanned = (slice.highest >> CONTAINER_BITS) - (slice.lowest >> CONTAINER_BITS);
-        return BITMAP_BYTES + said + said / 4 + CONTAINER_BYTES * Math.min(spanned, slice.count);
+        return BITMAP_BYTES + said + said / 4 + CONTAINER_BYTES * Math.max(0, slice.containers - 1);
     }
 
     /** Adds a text id. */
@@ -426,6 +459,7 @@ final class OlderIds {
                     throw new IOException("a bitmap is damaged");
                 }
                 slice.ids.deserialize(new DataInputStream(new ByteArrayInputStream(serialized)));
+                slice.countContainers();
                 slice.bytes = bytes(slice);
                 bytes += slice.bytes;
                 of.slices.add(slice);

@@ -107,7 +107,7 @@ public final class IngestPipeline implements AutoCloseable {
 
     private static final long INFORM_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Rows judged at a time while somebody waits for rows, so that what is read after those does not delay them. */
-    private static final int ROWS_WHILE_WAITED_FOR = 1_000;
+    private static final int ROWS_WHILE_WAITED_FOR = 2_000;
     /** How many rows, and for how long, may be held back while nobody waits for them. */
     private static final int ROWS_HELD = 10_000;
 
@@ -1367,6 +1367,8 @@ public final class IngestPipeline implements AutoCloseable {
         if (isFollower()) {
             follow();
             if (full) {
+                // What was read before is to be seen all the same.
+                publish();
                 pause(POLL.toMillis());
                 return;
             }
@@ -1945,7 +1947,8 @@ public final class IngestPipeline implements AutoCloseable {
         generationRows += rows.size();
         lock.lock();
         try {
-            liveEnds.putAll(newEnds);
+            // Of a follower the table may have gone farther meanwhile.
+            newEnds.forEach((partition, end) -> liveEnds.merge(partition, end, Math::max));
             moved.signalAll();
         } finally {
             lock.unlock();

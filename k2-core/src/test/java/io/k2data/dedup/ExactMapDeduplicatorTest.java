@@ -378,6 +378,35 @@ class ExactMapDeduplicatorTest extends DeduplicatorContract {
     }
 
     @Test
+    void aCounterThatBeginsAnewTakesNoMoreRoomThanOneThatGoesOn() throws IOException {
+        int many = 40_000;
+        try (Deduplicator deduplicator = config(1_000, 100_000).open(CONTEXT, null)) {
+            for (int i = 0; i < many; i++) {
+                if (i % 97 != 0) {
+                    judge(deduplicator, begunAnew(i), i, i / 200);
+                }
+            }
+            try (Deduplicator restored = config(1_000, 100_000).open(CONTEXT, snapshot(deduplicator))) {
+                for (Deduplicator each : new Deduplicator[] {deduplicator, restored}) {
+                    for (int i = 0; i < many; i++) {
+                        DedupVerdict verdict = judge(each, begunAnew(i), many + i, many / 200);
+                        if (i % 97 == 0) {
+                            assertThat(verdict).as("%s was left out", i).isEqualTo(New.INSTANCE);
+                        } else {
+                            assertThat(verdict).as("%s was sent", i).isNotEqualTo(New.INSTANCE);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /** In turns from far up, from 1 on, and from the lowest number there is. */
+    private static long begunAnew(int i) {
+        return i / 3 + (i % 3 == 0 ? 5_000_000_000L : i % 3 == 1 ? 1 : Long.MIN_VALUE);
+    }
+
+    @Test
     void whatIsOlderThanTwoWindowsTakesNoRoom() throws IOException {
         try (Deduplicator deduplicator = config(10).open(CONTEXT, null)) {
             for (int i = 0; i < 5_000; i++) {
