@@ -1959,7 +1959,8 @@ public final class IngestPipeline implements AutoCloseable {
     }
 
     private boolean generationIsDue() {
-        if (generationSinceNanos == 0) {
+        boolean begun = generationSinceNanos != 0;
+        if (!begun && newEnds.isEmpty()) {
             return false;
         }
         long now = System.nanoTime();
@@ -1970,9 +1971,10 @@ public final class IngestPipeline implements AutoCloseable {
                 return true;
             }
         }
-        return now - generationSinceNanos >= settings.commitInterval().toNanos()
+        // What is held back counts: sealing makes it visible first.
+        return (begun && now - generationSinceNanos >= settings.commitInterval().toNanos())
                 || generationBytes >= settings.generationBytes()
-                || generationRows >= settings.generationRows();
+                || generationRows + rows.size() >= settings.generationRows();
     }
 
     private void seal() {
