@@ -3,19 +3,26 @@ package io.k2data;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.k2data.api.Freshness;
+import io.k2data.api.PartitionContext;
 import io.k2data.api.StreamKey;
 import io.k2data.api.View;
 import io.k2data.api.event.EventTypes;
 import io.k2data.api.event.Trade;
+import io.k2data.api.sequence.SequenceTracker;
+import io.k2data.api.sequence.SequenceTrackerFactory;
 import io.k2data.api.sequence.StreamLedger;
 import io.k2data.api.sequence.StreamLedger.Range;
 import io.k2data.dedup.Deduplicators;
+import io.k2data.iceberg.Warehouses;
 import io.k2data.kafka.JsonEventSerializer;
+import io.k2data.sequence.SequenceTrackers;
 import io.k2data.testkit.EmbeddedKafka;
 import io.k2data.testkit.FeedSimulator;
 import io.k2data.testkit.Feeds;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
@@ -30,10 +37,14 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
+import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -141,7 +152,60 @@ class LedgerIT {
         }
     }
 
+    @Test
+    void whoeverStartsWhileTheTableGoesOnAndDropsWhatItNamedReadsItAgain() throws Exception {
+        AtomicInteger opened = new AtomicInteger();
+        try (EmbeddedKafka kafka = EmbeddedKafka.inProcess()) {
+            kafka.createTopic("old", 1);
+            try (K2 writer = builder(kafka, "warehouse")
+                    .checkpoints(Duration.ofMillis(100), 1 << 20)
+                    .build()) {
+                Ingest ingest = writer.ingest(EventTypes.TRADE, "old").start();
+                send(kafka, START, LongStream.rangeClosed(1, 10));
+                awaitStored(ingest, 10);
+                SequenceTrackerFactory trackers = SequenceTrackers.inMemory();
+                SequenceTrackerFactory overtaken = new SequenceTrackerFactory() {
+                    @Override
+                    public String name() {
+                        return trackers.name();
+                    }
+
+                    @Override
+                    public SequenceTracker open(PartitionContext context, @Nullable InputStream snapshot)
+                            throws IOException {
+                        // Its checkpoint is read; before the deduplicator's is, the writer goes on.
+                        if (opened.incrementAndGet() == 1) {
+                            send(kafka, START, LongStream.rangeClosed(12, 20));
+                            awaitStored(ingest, 19);
+                            Warehouses.local(directory.resolve("warehouse"))
+                                    .loadTable(TableIdentifier.of("k2", "trades"))
+                                    .expireSnapshots()
+                                    .expireOlderThan(System.currentTimeMillis())
+                                    .retainLast(1)
+                                    .commit();
+                        }
+                        return trackers.open(context, snapshot);
+                    }
+                };
+                try (K2 follower = builder(kafka, "warehouse")
+                        .spool(directory.resolve("spool-follower"))
+                        .sequenceTracker(overtaken)
+                        .build()) {
+                    StreamLedger ledger =
+                            ledger(follower.follow(EventTypes.TRADE, "old").start());
+                    assertThat(opened).hasValue(2);
+                    assertThat(ledger).isEqualTo(ledger(ingest));
+                    assertThat(ledger.gaps()).containsExactly(new Range(11, 11));
+                }
+            }
+        }
+    }
+
     private K2 k2(EmbeddedKafka kafka, String warehouse) {
+        return builder(kafka, warehouse).build();
+    }
+
+    private K2.Builder builder(EmbeddedKafka kafka, String warehouse) {
         return K2.builder()
                 .kafka(Map.of("bootstrap.servers", kafka.bootstrapServers()))
                 .warehouse(directory.resolve(warehouse))
@@ -149,8 +213,7 @@ class LedgerIT {
                 .deduplicator(Deduplicators.exact(
                         Deduplicators.ExactConfig.builder().window(WINDOW).build()))
                 .commitInterval(Duration.ofMillis(200))
-                .meterRegistry(meters)
-                .build();
+                .meterRegistry(meters);
     }
 
     private static StreamLedger ledger(Ingest ingest) {
@@ -186,6 +249,14 @@ class LedgerIT {
                         new ProducerRecord<>("old", 0, at.toEpochMilli(), null, json.serialize("old", trade)));
             });
         }
+    }
+
+    private static void awaitStored(Ingest ingest, long rows) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (ingest.tally().stored() < rows && System.nanoTime() < deadline) {
+            LockSupport.parkNanos(10_000_000);
+        }
+        assertThat(ingest.tally().stored()).isEqualTo(rows);
     }
 
     private void awaitStarted(Process process) throws Exception {

@@ -3,8 +3,8 @@ package io.k2data.api;
 import java.util.Set;
 
 /**
- * Another writer moved partitions of the table since this one read it, so this one's commit was refused. K2 reloads those
- * partitions from the table and goes on.
+ * Another writer moved partitions of the table since they were read here, so a commit was refused, or what was being opened
+ * is no longer what the table names. K2 reloads those partitions from the table and goes on.
  */
 public final class FencedException extends K2Exception.Retry {
     private static final long serialVersionUID = 1L;

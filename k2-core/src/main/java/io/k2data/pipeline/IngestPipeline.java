@@ -1084,7 +1084,11 @@ public final class IngestPipeline implements AutoCloseable {
         unknown.forEach(state -> states.put(state.partition(), state));
         Map<LogPartition, LogOffset> next = new TreeMap<>();
         for (PartitionState state : states.values()) {
-            work.put(state.partition(), open(state));
+            PartitionWork before = work.put(state.partition(), open(state));
+            if (before != null) {
+                // An earlier attempt came as far as this one, and failed over the next.
+                before.close();
+            }
             next.put(state.partition(), state.next());
         }
         store.beginWith(states.values());
@@ -1189,7 +1193,10 @@ public final class IngestPipeline implements AutoCloseable {
         }
     }
 
-    /** Several writers that start on a new table at once race for its first commit; those who lose read it again. */
+    /**
+     * Several writers that start on a new table at once race for its first commit, and a table that is moved on may drop
+     * what it named while that is being opened; those who lose read it again.
+     */
     private void loadFirst() {
         for (int attempt = 1; ; attempt++) {
             try {

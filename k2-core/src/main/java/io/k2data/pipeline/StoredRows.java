@@ -23,7 +23,8 @@ public interface StoredRows {
      * @param partition the partition, as it was last loaded
      * @param kind which state
      * @return the checkpoint, or why there is none
-     * @throws io.k2data.api.K2Exception.Retry if it cannot be read just now, or the partition was moved since it was loaded
+     * @throws io.k2data.api.FencedException if the partition was moved since it was loaded
+     * @throws io.k2data.api.K2Exception.Retry if it cannot be read just now
      */
     StoredCheckpoint checkpoint(LogPartition partition, StateKind kind);
 
@@ -34,6 +35,7 @@ public interface StoredRows {
      * @param partition the partition
      * @param kind which checkpoint, one that {@link #checkpoint} found
      * @param visitor called for each row
+     * @throws io.k2data.api.FencedException if the checkpoint has expired since
      */
     void replaySince(LogPartition partition, StateKind kind, StoredRowVisitor visitor);
 

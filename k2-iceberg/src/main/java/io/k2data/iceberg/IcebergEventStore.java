@@ -1,6 +1,7 @@
 package io.k2data.iceberg;
 
 import io.k2data.api.Cut.PartitionCut;
+import io.k2data.api.FencedException;
 import io.k2data.api.K2Exception;
 import io.k2data.api.LogPartition;
 import io.k2data.api.PartitionContext.Role;
@@ -445,12 +446,17 @@ final class IcebergEventStore implements EventStore {
                 problem = file.path() + " is gone";
             }
         }
-        // Whoever only reads may have been overtaken: then the table names a newer one by now.
-        String now = table.refresh().properties().get(StoredState.key(partition));
-        if (!state.text().equals(now)) {
-            throw new K2Exception.Retry(partition + " was moved while it was being opened", null);
-        }
+        requireUnmoved(partition);
         return new StoredCheckpoint.Missing(problem);
+    }
+
+    /** What a table named as it was loaded may be gone because it was moved on; it names something else by now. */
+    private void requireUnmoved(LogPartition partition) {
+        StoredState state = stored.get(partition);
+        String now = table.refresh().properties().get(StoredState.key(partition));
+        if (state != null && !state.text().equals(now)) {
+            throw new FencedException(partition + " was moved while it was being opened", Set.of(partition));
+        }
     }
 
     @Override
@@ -458,19 +464,26 @@ final class IcebergEventStore implements EventStore {
         StoredState state = stored.get(partition);
         Long named = state == null ? null : state.checkpoints().get(kind);
         TableMetadata metadata = loaded;
-        List<RemoteFile> files =
-                named == null ? null : CheckpointFiles.since(table.table().io(), metadata, named, partition);
-        if (files == null) {
-            throw new K2Exception.Retry(
-                    "the " + CheckpointFiles.word(kind) + "'s checkpoint of " + partition
-                            + " expired while it was being opened",
-                    null);
-        }
-        if (files.isEmpty()) {
-            return;
-        }
-        try (LocalFiles local = engine.local(table.table().io(), files)) {
-            replay(inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition), visitor);
+        try {
+            List<RemoteFile> files =
+                    named == null ? null : CheckpointFiles.since(table.table().io(), metadata, named, partition);
+            if (files == null) {
+                throw new FencedException(
+                        "the " + CheckpointFiles.word(kind) + "'s checkpoint of " + partition
+                                + " expired while it was being opened",
+                        Set.of(partition));
+            }
+            if (files.isEmpty()) {
+                return;
+            }
+            try (LocalFiles local = engine.local(table.table().io(), files)) {
+                replay(inPartition(HistoryFiles.select(layout, metadata.schema(), local.paths()), partition), visitor);
+            }
+        } catch (FencedException e) {
+            throw e;
+        } catch (K2Exception.Retry e) {
+            requireUnmoved(partition);
+            throw e;
         }
     }
 

@@ -247,7 +247,7 @@ class CheckpointTest {
                 writer.append(P0, 10);
                 writer.store.commit(writer.store.seal(List.of(state(P0, 20)), List.of(tracker(P0, "second"))));
                 assertThatThrownBy(() -> reader.store.checkpoint(P0, StateKind.TRACKER))
-                        .isInstanceOf(K2Exception.Retry.class)
+                        .isInstanceOf(FencedException.class)
                         .hasMessageContaining("moved");
                 reader.store.load();
                 assertThat(content(reader, P0, StateKind.TRACKER)).isEqualTo("second");
