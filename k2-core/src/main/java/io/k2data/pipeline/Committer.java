@@ -198,6 +198,9 @@ final class Committer {
                 attempts(next);
             } catch (RuntimeException e) {
                 gaveUp = e;
+            } catch (LinkageError | OutOfMemoryError e) {
+                // As on the ingest thread: it reads the table again, and goes on when there is room.
+                gaveUp = new K2Exception.Retry("a commit failed: " + e, e);
             }
             lock.lock();
             try {

@@ -40,6 +40,7 @@ import org.apache.iceberg.types.Conversions;
 import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.Types;
 import org.apache.iceberg.util.UnicodeUtil;
+import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,12 +49,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class DataFileWriter {
     private static final int BOUND_LENGTH = 16;
+    private static final int MANY_GROUPS = 8;
+    private static final String IN_ORDER = " order by venue, symbol, event_time, kafka_partition, kafka_offset";
 
     /**
      * A quarter of what DuckDB takes by itself: a question about one symbol then takes half the time, for a tenth more to
      * write and up to 3 % more bytes (docs/benchmarks/2026-11-27-query.md).
      */
     private static final int ROW_GROUP_ROWS = 30_720;
+
+    /** Of trades it makes smaller files than level 3 in less time (docs/benchmarks/2026-11-28-held-rows.md). */
+    private static final int ZSTD_LEVEL = 1;
 
     /** Text columns that queries select by; bounds of other texts only make manifests larger. */
     private static final Set<String> BOUNDED_TEXTS = Set.of("venue", "symbol");
@@ -70,6 +76,7 @@ final class DataFileWriter {
     private final Table table;
     private final TableLayout layout;
     private final Spool spool;
+    private volatile @Nullable DuckDBConnection writing;
 
     DataFileWriter(Table table, TableLayout layout, Spool spool) {
         this.table = table;
@@ -87,21 +94,68 @@ final class DataFileWriter {
      * @return the files, one per partition of the table
      */
     List<DataFile> write(Connection connection, String relation, long rows) throws SQLException {
+        return write(connection, () -> relation, rows, false);
+    }
+
+    /**
+     * Writes all rows that are held.
+     *
+     * @param connection another one to the same database is used
+     * @param rows the rows
+     * @return the files, one per partition of the table
+     */
+    List<DataFile> write(DuckDBConnection connection, HeldRows rows) throws SQLException {
+        List<String> names = layout.valueColumns().stream().map(Column::name).toList();
+        // What is registered with a connection goes with it.
+        try (ArrowRows sorted = new ArrowRows(
+                        rows, names.indexOf("venue"), names.indexOf("symbol"), names.indexOf("event_time"));
+                DuckDBConnection own = connection.duplicate()) {
+            writing = own;
+            String columns = layout.columns().stream()
+                    .map(column -> sorted.expressions().get(column.name()) + " as " + Sql.name(column.name()))
+                    .collect(Collectors.joining(", "));
+            return write(own, () -> "(select " + columns + " from " + sorted.register(own) + ")", rows.size(), true);
+        }
+    }
+
+    /** Ends what is being written from held rows, which then fails. Any thread. */
+    void close() throws SQLException {
+        DuckDBConnection own = writing;
+        if (own != null) {
+            own.close();
+        }
+    }
+
+    /** Gives a relation of all rows, for one statement. */
+    @FunctionalInterface
+    private interface Relation {
+        String get() throws SQLException;
+    }
+
+    private List<DataFile> write(Connection connection, Relation relation, long rows, boolean rowsComeOnce)
+            throws SQLException {
+        String order = rowsComeOnce ? "" : IN_ORDER;
         PartitionSpec spec = table.spec();
         PartitionValues values = new PartitionValues(spec);
         List<DataFile> files = new ArrayList<>();
         long written = 0;
         List<Group> groups = groups(connection, relation, values);
+        if (groups.size() > MANY_GROUPS && rowsComeOnce) {
+            // Each statement would be given all rows anew.
+            Sql.run(connection, "create temporary table all_rows as from " + relation.get());
+            return write(connection, "all_rows", rows);
+        }
+
         for (Group each : groups) {
             // Nearly always there is one, and then there is nothing to tell apart.
             Group group = groups.size() == 1 ? new Group("true", each.partition()) : each;
-            DataFile file = writeGroup(connection, relation, spec, group);
+            DataFile file = writeGroup(connection, relation.get(), order, spec, group);
             written += file.recordCount();
             files.add(file);
         }
         if (written != rows) {
             throw new K2Exception.Retry(
-                    "wrote " + written + " rows of " + relation + " to Parquet, but it was given " + rows, null);
+                    "wrote " + written + " rows of " + table.name() + " to Parquet, but was given " + rows, null);
         }
         return files;
     }
@@ -114,7 +168,7 @@ final class DataFileWriter {
      */
     private record Group(String condition, PartitionData partition) {}
 
-    private static List<Group> groups(Connection connection, String relation, PartitionValues values)
+    private static List<Group> groups(Connection connection, Relation relation, PartitionValues values)
             throws SQLException {
         int count = values.groups().size();
         if (count == 0) {
@@ -128,7 +182,7 @@ final class DataFileWriter {
                 .collect(Collectors.joining(", ", " group by ", " order by all"));
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(
-                        "select " + String.join(", ", selected) + " from " + relation + grouping)) {
+                        "select " + String.join(", ", selected) + " from " + relation.get() + grouping)) {
             while (result.next()) {
                 List<String> literals = new ArrayList<>();
                 List<@Nullable Object> sources = new ArrayList<>();
@@ -144,7 +198,7 @@ final class DataFileWriter {
         return groups;
     }
 
-    private DataFile writeGroup(Connection connection, String relation, PartitionSpec spec, Group group)
+    private DataFile writeGroup(Connection connection, String relation, String order, PartitionSpec spec, Group group)
             throws SQLException {
         String fileName = UUID.randomUUID() + ".parquet";
         Path spooled = spool.directory().resolve(fileName);
@@ -158,10 +212,10 @@ final class DataFileWriter {
                 .collect(Collectors.joining(", "));
         String sql = "copy (select " + written + " from (select " + Sql.names(layout.columnNames()) + " from "
                 + relation
-                + " where " + group.condition()
-                + " order by venue, symbol, event_time, kafka_partition, kafka_offset)) to "
+                + " where " + group.condition() + order + ")) to "
                 + Sql.text(spooled.toString())
-                + " (format parquet, compression zstd, row_group_size " + ROW_GROUP_ROWS + ", field_ids {" + fieldIds()
+                + " (format parquet, compression zstd, compression_level " + ZSTD_LEVEL + ", row_group_size "
+                + ROW_GROUP_ROWS + ", field_ids {" + fieldIds()
                 + "}, return_stats)";
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(sql)) {

@@ -60,6 +60,7 @@ public final class HybridEngine implements AutoCloseable {
     private final DuckDBConnection root;
     private final ViewConnections connections;
     private final QueryThreads threads;
+    private final AtomicLong heldBytes = new AtomicLong();
     private final ReentrantLock lock = new ReentrantLock();
     private final List<IcebergEventStore> stores = new ArrayList<>();
     private final List<QuerySource> sources = new CopyOnWriteArrayList<>();
@@ -320,6 +321,11 @@ public final class HybridEngine implements AutoCloseable {
         Map<IcebergEventStore, IcebergEventStore.Pin> pins = new LinkedHashMap<>();
         lock.lock();
         try {
+            for (IcebergEventStore store : stores) {
+                if (isShown(store, tables)) {
+                    store.show();
+                }
+            }
             connection.begin();
             for (IcebergEventStore store : stores) {
                 if (store.role() == Role.WRITER && isShown(store, tables)) {
@@ -552,6 +558,11 @@ public final class HybridEngine implements AutoCloseable {
             close(connection, e);
             throw e;
         }
+    }
+
+    /** Counts the bytes of live rows that are not in DuckDB, of all tables. */
+    AtomicLong heldBytes() {
+        return heldBytes;
     }
 
     long nextSegment() {

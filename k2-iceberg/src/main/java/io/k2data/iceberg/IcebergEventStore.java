@@ -38,6 +38,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.zip.ZipException;
 import org.apache.iceberg.Snapshot;
@@ -62,6 +63,11 @@ import org.jspecify.annotations.Nullable;
 final class IcebergEventStore implements EventStore {
     private static final int COMMITS_PER_EXPIRY = 50;
     private static final int VALUES_THAT_PRUNE = 200;
+    /** Bounds how long the first who asks has to wait. */
+    private static final long HELD_BYTES =
+            Math.min(128L << 20, Runtime.getRuntime().maxMemory() / 8);
+
+    private static final long HOLD_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final HybridEngine engine;
     private final EventType<?> type;
@@ -71,6 +77,8 @@ final class IcebergEventStore implements EventStore {
     private final StorageCounts counts;
     private final DuckDBConnection writer;
     private final DuckDBConnection sealer;
+    /** Guarded by the engine. */
+    private final DuckDBConnection bringer;
 
     /** Segments whose rows are not known to be in the table, oldest first; the last is open. Guarded by the engine. */
     private final List<Segment> segments = new ArrayList<>();
@@ -93,6 +101,8 @@ final class IcebergEventStore implements EventStore {
     /** Ingest thread; closed with its connection. */
     private @Nullable PreparedStatement askMemory;
 
+    private final HeldRows.Blocks blocks = new HeldRows.Blocks();
+
     /** By partition number, how many repairs the table had when the segments' rows were judged. Guarded by the engine. */
     private Map<Integer, Long> repairs = Map.of();
 
@@ -100,6 +110,12 @@ final class IcebergEventStore implements EventStore {
     private final Map<LogPartition, List<Deferral>> deferring = new ConcurrentHashMap<>();
 
     private final Map<String, String> tiers = new ConcurrentHashMap<>();
+
+    /** The last segment. Ingest thread. */
+    private @Nullable Segment open;
+
+    /** When somebody last asked for the live rows; 0 if nobody did. */
+    private volatile long askedNanos;
 
     private volatile boolean outdated;
     private @Nullable Planned planned;
@@ -126,6 +142,7 @@ final class IcebergEventStore implements EventStore {
         this.files = new DataFileWriter(table.table(), layout, engine.spool());
         this.writer = engine.connectForAppends();
         this.sealer = engine.connect();
+        this.bringer = engine.connectForAppends();
     }
 
     EventType<?> type() {
@@ -238,7 +255,7 @@ final class IcebergEventStore implements EventStore {
             repairs = judgedWith;
             deferring.keySet().retainAll(from.keySet());
             outdated = false;
-            segments.add(Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), from));
+            addSegment(from);
         });
     }
 
@@ -264,11 +281,18 @@ final class IcebergEventStore implements EventStore {
             deferring.keySet().removeAll(partitions);
             // A transaction that failed half-way is still open.
             engine.rollback(writer);
+            bringIn();
             for (Segment segment : segments) {
                 segment.forget(writer, partitions);
             }
             repairs = judgedWith;
         });
+    }
+
+    private void addSegment(Map<LogPartition, Long> from) {
+        Segment made = new Segment(layout, shape, blocks, engine.heldBytes(), type.name(), engine.nextSegment(), from);
+        segments.add(made);
+        open = made;
     }
 
     private void dropSegments() throws SQLException {
@@ -278,6 +302,7 @@ final class IcebergEventStore implements EventStore {
             segment.drop(writer);
         }
         segments.clear();
+        open = null;
     }
 
     @Override
@@ -287,6 +312,12 @@ final class IcebergEventStore implements EventStore {
             engine.threads().write();
         }
         Segment open = open();
+        if (open.isHeld()) {
+            if (mayHold() && open.hold(rows, liveEnds)) {
+                return;
+            }
+            engine.locked(this::bringIn);
+        }
         if (open.needsFit(rows)) {
             engine.locked(() -> open.fit(writer, rows));
         }
@@ -297,11 +328,39 @@ final class IcebergEventStore implements EventStore {
         }
     }
 
+    private boolean mayHold() {
+        long asked = askedNanos;
+        return ArrowRows.usable()
+                && engine.heldBytes().get() < Math.min(HELD_BYTES, engine.memoryBytes() / 4)
+                && (asked == 0 || System.nanoTime() - asked > HOLD_AFTER_NANOS);
+    }
+
+    /**
+     * Has DuckDB hold all rows, and keep them coming while somebody asks. The caller holds the engine's lock, and its
+     * transaction has read nothing yet.
+     */
+    void show() throws SQLException {
+        askedNanos = Math.max(1, System.nanoTime());
+        bringIn();
+    }
+
+    /** For tests: as if nobody had asked. */
+    void askedLongAgo() {
+        askedNanos = 0;
+    }
+
+    private void bringIn() throws SQLException {
+        for (Segment segment : segments) {
+            segment.bringIn(bringer);
+        }
+    }
+
     private Segment open() {
-        if (segments.isEmpty()) {
+        Segment last = open;
+        if (last == null) {
             throw new IllegalStateException("begin() comes first");
         }
-        return segments.get(segments.size() - 1);
+        return last;
     }
 
     @Override
@@ -337,7 +396,7 @@ final class IcebergEventStore implements EventStore {
             }
             try (ResultSet result = askMemory.executeQuery()) {
                 result.next();
-                return result.getLong(1);
+                return result.getLong(1) + engine.heldBytes().get();
             }
         } catch (SQLException e) {
             throw Sql.failed("asking for its memory", e);
@@ -352,8 +411,9 @@ final class IcebergEventStore implements EventStore {
         } catch (SQLException e) {
             throw Sql.failed("sealing a segment of " + type.name(), e);
         }
-        engine.locked(() -> segments.add(
-                Segment.create(writer, layout, shape, type.name(), engine.nextSegment(), sealed.liveEnds())));
+        engine.locked(() -> {
+            addSegment(sealed.liveEnds());
+        });
         return sealed;
     }
 
@@ -391,6 +451,7 @@ final class IcebergEventStore implements EventStore {
         engine.locked(() -> {
             segments.remove(segment);
             segment.drop(sealer);
+            segment.recycle();
         });
     }
 
@@ -665,8 +726,13 @@ final class IcebergEventStore implements EventStore {
         String id = Sql.name(column.name());
         engine.threads().read();
         try (DuckDBConnection connection = engine.connect()) {
-            Sql.run(connection, "BEGIN");
-            Resolved resolved = resolve(pin(connection));
+            Pin[] pins = new Pin[1];
+            engine.locked(() -> {
+                show();
+                Sql.run(connection, "BEGIN");
+                pins[0] = pin(connection);
+            });
+            Resolved resolved = resolve(pins[0]);
             try (LocalFiles local =
                             engine.local(resolved.io(), resolved.history().matching(near));
                     Statement statement = connection.createStatement();
@@ -695,8 +761,7 @@ final class IcebergEventStore implements EventStore {
 
     /**
      * Pins the live side: lists the segments and reads their ends. The first read is what pins in DuckDB, BEGIN alone
-     * does not. The caller holds the engine's lock, or is the ingest thread, which alone drops and makes segments while
-     * it asks.
+     * does not. The caller holds the engine's lock, and has called {@link #show} for all stores that it pins.
      */
     Pin pin(Connection connection) throws SQLException {
         List<Seam.Live> live = new ArrayList<>();
@@ -855,8 +920,10 @@ final class IcebergEventStore implements EventStore {
         engine.locked(() -> {
             dropSegments();
             shape.drop(writer);
+            files.close();
             writer.close();
             sealer.close();
+            bringer.close();
             engine.forget(this);
         });
     }

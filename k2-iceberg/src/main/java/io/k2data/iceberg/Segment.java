@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.apache.iceberg.DataFile;
 import org.duckdb.DuckDBAppender;
@@ -40,6 +41,7 @@ final class Segment implements EventStore.Generation {
 
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
     private static final int LONG_DIGITS = 18;
+    private static final int SOME = 2_048;
 
     private final SegmentShape shape;
     private Form[] forms = {};
@@ -55,38 +57,159 @@ final class Segment implements EventStore.Generation {
     private @Nullable DuckDBAppender appender;
     private @Nullable DuckDBAppender progressAppender;
     private @Nullable Thread appending;
+    private final Map<LogPartition, Long> starts;
+    /** Null once the rows are in their DuckDB table. Guarded by {@code this}. */
+    private @Nullable HeldRows held;
+
+    private final AtomicLong heldInAll;
+    /** What of it is ours. */
+    private long heldBytes;
+
+    private boolean broken;
+    private boolean tablesMade;
+
     private boolean sealed;
     private volatile Collection<PartitionState> states = List.of();
     private volatile Collection<StateSnapshot> checkpoints = List.of();
     private @Nullable List<DataFile> files;
     private CheckpointFiles.@Nullable Written checkpointFile;
 
-    private Segment(TableLayout layout, SegmentShape shape, String rowTable, String progressTable) {
-        this.layout = layout;
-        this.shape = shape;
-        this.rowTable = rowTable;
-        this.progressTable = progressTable;
-    }
-
-    /** Makes the two tables and notes where the segment begins. */
-    static Segment create(
-            DuckDBConnection connection,
+    /**
+     * Makes one that holds its rows.
+     *
+     * @param layout the columns
+     * @param shape what is known of their values
+     * @param blocks where the memory of held rows comes from
+     * @param heldInAll counts the bytes that segments hold, those of other tables among them
+     * @param event the event type's name
+     * @param number not used before
+     * @param from where it begins
+     */
+    Segment(
             TableLayout layout,
             SegmentShape shape,
+            HeldRows.Blocks blocks,
+            AtomicLong heldInAll,
             String event,
             long number,
-            Map<LogPartition, Long> from)
-            throws SQLException {
-        String rowTable = event + "_" + number;
-        String progressTable = rowTable + "_progress";
-        Segment segment = new Segment(layout, shape, rowTable, progressTable);
-        segment.createRowTable(connection);
+            Map<LogPartition, Long> from) {
+        this.layout = layout;
+        this.shape = shape;
+        this.rowTable = event + "_" + number;
+        this.progressTable = rowTable + "_progress";
+        this.starts = new HashMap<>(from);
+        this.liveEnds.putAll(from);
+        this.heldInAll = heldInAll;
+        this.held = new HeldRows(layout.valueColumns(), layout.idColumns(), blocks);
+    }
+
+    /** Adds rows and moves live ends, and says no if the rows are in DuckDB by now. */
+    synchronized boolean hold(List<Row> rows, Map<LogPartition, Long> ends) {
+        requireOpen();
+        HeldRows into = held;
+        if (into == null) {
+            return false;
+        }
+        // If that fails half-way, there are rows beyond the live ends.
+        broken = true;
+        rows.forEach(into::add);
+        count(rows);
+        liveEnds.putAll(ends);
+        broken = false;
+        heldInAll.addAndGet(into.bytes() - heldBytes);
+        heldBytes = into.bytes();
+        return true;
+    }
+
+    private void countNoMore() {
+        heldInAll.addAndGet(-heldBytes);
+        heldBytes = 0;
+    }
+
+    synchronized boolean isHeld() {
+        return held != null;
+    }
+
+    /** Puts the rows and live ends that are held into their DuckDB tables, in one transaction; no view knows of these yet. */
+    synchronized void bringIn(DuckDBConnection connection) throws SQLException {
+        HeldRows from = held;
+        if (from == null) {
+            return;
+        }
+        if (broken) {
+            throw new K2Exception.Retry("rows of " + rowTable + " could not be kept, and are read again", null);
+        }
+        tablesMade = true;
+        createRowTable(connection);
         Sql.run(
                 connection,
-                "create table " + segment.progressRelation()
+                "create or replace table " + progressRelation()
                         + " (kafka_partition integer not null, next_offset bigint not null)");
-        segment.moveEnds(connection, from);
-        return segment;
+        fit(connection, from);
+        Sql.run(connection, "BEGIN");
+        try {
+            insertEnds(connection, starts);
+            insertEnds(connection, liveEnds);
+            appendAll(connection, from);
+            Sql.run(connection, "COMMIT");
+        } catch (SQLException | RuntimeException e) {
+            try {
+                Sql.run(connection, "ROLLBACK");
+            } catch (SQLException second) {
+                e.addSuppressed(second);
+            }
+            throw e;
+        }
+        requireAll(connection);
+        held = null;
+        countNoMore();
+    }
+
+    /** Has the row table made anew in the forms that suit the rows, and with further columns for those that fit none. */
+    private void fit(DuckDBConnection connection, HeldRows from) throws SQLException {
+        boolean[] misfits = new boolean[1];
+        from.forEach(SOME, rows -> misfits[0] |= or(learn(rows)));
+        if (misfits[0]) {
+            createRowTable(connection);
+            boolean[] needed = new boolean[forms.length];
+            from.forEach(SOME, rows -> {
+                if (needsFit(rows)) {
+                    boolean[] more = learn(rows);
+                    for (int i = 0; i < needed.length; i++) {
+                        needed[i] |= more[i];
+                    }
+                }
+            });
+            addColumns(connection, needed);
+        }
+    }
+
+    private static boolean or(boolean[] flags) {
+        for (boolean flag : flags) {
+            if (flag) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void appendAll(DuckDBConnection connection, HeldRows from) throws SQLException {
+        SQLException[] failure = new SQLException[1];
+        try (DuckDBAppender open = connection.createAppender(SCHEMA, rowTable)) {
+            from.forEach(SOME, rows -> {
+                try {
+                    for (Row row : rows) {
+                        appendRow(open, row);
+                    }
+                } catch (SQLException e) {
+                    failure[0] = e;
+                }
+            });
+            if (failure[0] != null) {
+                throw failure[0];
+            }
+            open.flush();
+        }
     }
 
     /** Nothing is declared NOT NULL: rows were checked, and DuckDB's check costs as much as appending. */
@@ -165,9 +288,6 @@ final class Segment implements EventStore.Generation {
      * Says whether rows have values that fit no column the segment has; it then needs {@link #fit} before {@link #append}.
      */
     boolean needsFit(List<Row> rows) {
-        if (sealed) {
-            throw new IllegalStateException("segment " + rowTable + " is sealed");
-        }
         for (Row row : rows) {
             @Nullable Object[] values = row.values();
             for (int i = 0; i < values.length; i++) {
@@ -180,9 +300,28 @@ final class Segment implements EventStore.Generation {
         return false;
     }
 
+    private void requireOpen() {
+        if (sealed) {
+            throw new IllegalStateException("segment " + rowTable + " is sealed");
+        }
+    }
+
     /** Gives the segment the columns that rows need. No view may be between listing and pinning segments. */
     void fit(DuckDBConnection connection, List<Row> rows) throws SQLException {
         closeAppenders();
+        boolean[] needed = learn(rows);
+        if (rowsByPartition.isEmpty()) {
+            // Nothing in it yet: it is made again, in the forms that suit these rows.
+            createRowTable(connection);
+            if (!needsFit(rows)) {
+                return;
+            }
+        }
+        addColumns(connection, needed);
+    }
+
+    /** Has the shape learn from values that are not small here, and tells by column whether there are any. */
+    private boolean[] learn(List<Row> rows) {
         boolean[] needed = new boolean[forms.length];
         for (Row row : rows) {
             @Nullable Object[] values = row.values();
@@ -194,13 +333,10 @@ final class Segment implements EventStore.Generation {
                 }
             }
         }
-        if (rowsByPartition.isEmpty()) {
-            // Nothing in it yet: it is made again, in the forms that suit these rows.
-            createRowTable(connection);
-            if (!needsFit(rows)) {
-                return;
-            }
-        }
+        return needed;
+    }
+
+    private void addColumns(DuckDBConnection connection, boolean[] needed) throws SQLException {
         List<ColumnAppender> more = new ArrayList<>(List.of(appenders));
         for (int i = 0; i < needed.length; i++) {
             Form form = forms[i];
@@ -217,23 +353,15 @@ final class Segment implements EventStore.Generation {
 
     /** Adds rows and moves live ends in one transaction. After a failure the segment must not be used again. */
     void append(DuckDBConnection connection, List<Row> rows, Map<LogPartition, Long> ends) throws SQLException {
+        requireOpen();
         // An explicit BEGIN: the appender commits by itself every 2,048 rows otherwise, auto-commit off or not.
         Sql.run(connection, "BEGIN");
         if (!rows.isEmpty()) {
             DuckDBAppender open = openAppender(connection);
-            LogPartition counted = null;
-            long count = 0;
             for (Row row : rows) {
                 appendRow(open, row);
-                // Rows of one partition stand together; counting each by itself would cost as much as appending it.
-                if (!row.partition().equals(counted)) {
-                    count(counted, count);
-                    counted = row.partition();
-                    count = 0;
-                }
-                count++;
             }
-            count(counted, count);
+            count(rows);
             open.flush();
         }
         appendEnds(connection, ends);
@@ -296,13 +424,28 @@ final class Segment implements EventStore.Generation {
         }
     }
 
+    /** Rows of one partition stand together; counting each by itself would cost as much as appending it. */
+    private void count(List<Row> rows) {
+        LogPartition counted = null;
+        long count = 0;
+        for (Row row : rows) {
+            if (!row.partition().equals(counted)) {
+                count(counted, count);
+                counted = row.partition();
+                count = 0;
+            }
+            count++;
+        }
+        count(counted, count);
+    }
+
     private void count(@Nullable LogPartition partition, long rows) {
         if (partition != null) {
             rowsByPartition.merge(partition, rows, Long::sum);
         }
     }
 
-    private void moveEnds(Connection connection, Map<LogPartition, Long> ends) throws SQLException {
+    private void insertEnds(Connection connection, Map<LogPartition, Long> ends) throws SQLException {
         if (!ends.isEmpty()) {
             Sql.run(
                     connection,
@@ -310,7 +453,6 @@ final class Segment implements EventStore.Generation {
                             + ends.entrySet().stream()
                                     .map(end -> "(" + end.getKey().partition() + ", " + end.getValue() + ")")
                                     .collect(Collectors.joining(", ")));
-            liveEnds.putAll(ends);
         }
     }
 
@@ -431,6 +573,12 @@ final class Segment implements EventStore.Generation {
         closeAppenders();
         states = List.copyOf(sealedWith);
         checkpoints = List.copyOf(kept);
+        if (!isHeld()) {
+            requireAll(connection);
+        }
+    }
+
+    private void requireAll(Connection connection) throws SQLException {
         Map<Integer, Long> found = new HashMap<>();
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(
@@ -449,9 +597,19 @@ final class Segment implements EventStore.Generation {
     }
 
     /** Writes the rows as Parquet, once; later calls give the same files. */
-    List<DataFile> files(Connection connection, DataFileWriter writer) throws SQLException {
+    List<DataFile> files(DuckDBConnection connection, DataFileWriter writer) throws SQLException {
         if (files == null) {
-            files = rowsByPartition.isEmpty() ? List.of() : writer.write(connection, forFile(), rows());
+            HeldRows rows;
+            synchronized (this) {
+                rows = held;
+            }
+            if (rowsByPartition.isEmpty()) {
+                files = List.of();
+            } else if (rows != null) {
+                files = writer.write(connection, rows);
+            } else {
+                files = writer.write(connection, forFile(), rows());
+            }
         }
         return files;
     }
@@ -491,11 +649,29 @@ final class Segment implements EventStore.Generation {
     }
 
     /** Notes where further partitions begin. */
-    void beginWith(DuckDBConnection connection, Map<LogPartition, Long> from) throws SQLException {
-        moveEnds(connection, from);
+    synchronized void beginWith(DuckDBConnection connection, Map<LogPartition, Long> from) throws SQLException {
+        if (held != null) {
+            starts.putAll(from);
+            liveEnds.putAll(from);
+        } else {
+            insertEnds(connection, from);
+            liveEnds.putAll(from);
+        }
     }
 
-    void drop(Connection connection) throws SQLException {
+    /** Gives the memory of held rows to the segments that come. The caller is the one who wrote the file, or would have. */
+    synchronized void recycle() {
+        if (held != null) {
+            held.recycle();
+        }
+    }
+
+    /** Forgets everything. */
+    synchronized void drop(Connection connection) throws SQLException {
+        countNoMore();
+        if (!tablesMade) {
+            return;
+        }
         closeAppenders();
         Sql.run(connection, "drop table if exists " + rowRelation());
         Sql.run(connection, "drop table if exists " + progressRelation());

@@ -58,7 +58,9 @@ final class SegmentShape {
                     || column.type() instanceof ColumnType.TextList
                     || (column.type() instanceof ColumnType.Text
                             && !type.idColumns().contains(column));
-            boolean small = column.type() instanceof ColumnType.Decimal decimal && decimal.precision() > SMALL_DIGITS;
+            boolean small = column.type() instanceof ColumnType.Decimal decimal
+                    && decimal.precision() > SMALL_DIGITS
+                    && decimal.scale() <= SMALL_DIGITS;
             learnt.add(new Learnt(column, named, small));
         }
     }

@@ -74,7 +74,10 @@ final class StoreSource implements QuerySource {
             DuckDBConnection connection = engine.connect();
             Sql.run(connection, "BEGIN");
             IcebergEventStore.Pin[] pins = new IcebergEventStore.Pin[1];
-            engine.locked(() -> pins[0] = store.pin(connection));
+            engine.locked(() -> {
+                store.show();
+                pins[0] = store.pin(connection);
+            });
             IcebergEventStore.Pin pin = pins[0];
             committed.cut().keySet().forEach(partition -> {
                 Long start = pin.starts().get(partition.partition());

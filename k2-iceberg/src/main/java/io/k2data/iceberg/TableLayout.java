@@ -94,6 +94,11 @@ final class TableLayout {
         return valueColumns;
     }
 
+    /** Those of them that hold ids. */
+    List<Column> idColumns() {
+        return type.idColumns();
+    }
+
     /** All columns of the table, the event's own first, then those K2 fills. */
     List<Column> columns() {
         return columns;

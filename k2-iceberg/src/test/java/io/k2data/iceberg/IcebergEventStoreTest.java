@@ -100,6 +100,7 @@ class IcebergEventStoreTest {
             EventStore.Generation sealed = fixture.seal();
             fixture.append(P0, 7);
             try (var connection = fixture.engine.connect()) {
+                fixture.engine.locked(fixture.store::show);
                 Sql.run(connection, "BEGIN");
                 IcebergEventStore.Pin pin = fixture.store.pin(connection);
                 fixture.store.commit(sealed);
