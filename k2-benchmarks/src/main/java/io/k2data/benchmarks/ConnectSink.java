@@ -128,7 +128,7 @@ final class ConnectSink {
         worker.put("listeners", "http://127.0.0.1:0");
         worker.put("consumer.interceptor.classes", FetchWatch.class.getName());
         // As much at once as K2's consumer takes.
-        worker.put("consumer.max.poll.records", "10000");
+        worker.put("consumer.max.poll.records", "20480");
         worker.put("consumer.max.partition.fetch.bytes", Integer.toString(4 << 20));
 
         Map<String, String> connector = new HashMap<>();
@@ -151,6 +151,7 @@ final class ConnectSink {
                 java,
                 classPath,
                 List.of(
+                        IngestVsConnectSink.INITIAL_HEAP,
                         // Connect's own default.
                         "-Xmx2g",
                         "-D" + FetchWatch.RECORDS_PROPERTY + "=" + records,

@@ -44,6 +44,9 @@ public final class IngestVsConnectSink {
               --tasks N               tasks of the sink (2)
               --commit-interval-ms N  how often either commits (1000)
               --peer-java FILE        the java of a JDK 17 for the sink, if this is a later one""";
+    /** Both have it from the start, as servers are run: a heap that grows and shrinks costs as much as it happens to. */
+    static final String INITIAL_HEAP = "-Xms1g";
+
     private static final int PARTITIONS = 8;
     private static final Duration PATIENCE = Duration.ofMinutes(15);
     private static final long LOOK_NANOS = Duration.ofMillis(20).toNanos();
@@ -273,6 +276,7 @@ public final class IngestVsConnectSink {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 System.getProperty("java.class.path"),
                 List.of(
+                        INITIAL_HEAP,
                         // With DuckDB's limit of 1 GB as much as Connect has.
                         "-Xmx1g",
                         "-D" + FetchWatch.RECORDS_PROPERTY + "=" + records,

@@ -206,7 +206,7 @@ final class HeldRows {
         private final Blocks from;
         private final boolean decimal;
         private boolean beyondWordDigits;
-        private final List<long[]> blocks = new ArrayList<>();
+        private long[][] blocks = {};
         private long[] last = {};
         private final BitSet nulls = new BitSet();
         /** Decimals that no word holds, by row. */
@@ -244,7 +244,8 @@ final class HeldRows {
             int place = size++ & (BLOCK - 1);
             if (place == 0) {
                 last = from.words();
-                blocks.add(last);
+                blocks = Arrays.copyOf(blocks, blocks.length + 1);
+                blocks[blocks.length - 1] = last;
             }
             last[place] = word;
         }
@@ -261,14 +262,15 @@ final class HeldRows {
 
         /** The words of rows, some at a time: those of the rows that {@code order} has from a place on. */
         void copy(int[] order, int from, long[] to, int count, long factor) {
+            long[][] all = blocks;
             for (int i = 0; i < count; i++) {
                 int row = order[from + i];
-                to[i] = blocks.get(row >>> BLOCK_BITS)[row & (BLOCK - 1)] * factor;
+                to[i] = all[row >>> BLOCK_BITS][row & (BLOCK - 1)] * factor;
             }
         }
 
         long word(int row) {
-            return blocks.get(row >>> BLOCK_BITS)[row & (BLOCK - 1)];
+            return blocks[row >>> BLOCK_BITS][row & (BLOCK - 1)];
         }
 
         Map<Integer, BigDecimal> wide() {
@@ -292,8 +294,8 @@ final class HeldRows {
 
         @Override
         void give(List<long[]> words, List<@Nullable Object[]> objects) {
-            words.addAll(blocks);
-            blocks.clear();
+            words.addAll(List.of(blocks));
+            blocks = new long[0][];
         }
     }
 
@@ -305,7 +307,7 @@ final class HeldRows {
         /** Texts seen lately: readers make a new object of the same few over and over. */
         private final @Nullable String[] recent = new String[RECENT];
 
-        private final List<@Nullable Object[]> blocks = new ArrayList<>();
+        private @Nullable Object[][] blocks = {};
         private @Nullable Object[] last = {};
 
         /**
@@ -324,7 +326,8 @@ final class HeldRows {
             int place = size++ & (BLOCK - 1);
             if (place == 0) {
                 last = from.objects();
-                blocks.add(last);
+                blocks = Arrays.copyOf(blocks, blocks.length + 1);
+                blocks[blocks.length - 1] = last;
             }
             if (!own && value instanceof String text) {
                 return addText(place, text);
@@ -366,7 +369,7 @@ final class HeldRows {
         @Override
         @Nullable
         Object get(int row) {
-            return blocks.get(row >>> BLOCK_BITS)[row & (BLOCK - 1)];
+            return blocks[row >>> BLOCK_BITS][row & (BLOCK - 1)];
         }
 
         @Override
@@ -381,9 +384,11 @@ final class HeldRows {
 
         @Override
         void give(List<long[]> words, List<@Nullable Object[]> objects) {
-            blocks.forEach(block -> Arrays.fill(block, null));
-            objects.addAll(blocks);
-            blocks.clear();
+            for (@Nullable Object[] block : blocks) {
+                Arrays.fill(block, null);
+                objects.add(block);
+            }
+            blocks = new Object[0][];
         }
     }
 }

@@ -31,7 +31,13 @@ final class PlainJson {
     private static final VarHandle WORDS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long[] POWERS_OF_TEN = new long[MAX_DIGITS + 1];
 
+    /** Whether a byte stands for itself in a text. */
+    private static final boolean[] IS_PLAIN = new boolean[256];
+
     static {
+        Arrays.fill(IS_PLAIN, ' ', 128, true);
+        IS_PLAIN['"'] = false;
+        IS_PLAIN['\\'] = false;
         POWERS_OF_TEN[0] = 1;
         for (int i = 1; i < POWERS_OF_TEN.length; i++) {
             POWERS_OF_TEN[i] = 10 * POWERS_OF_TEN[i - 1];
@@ -258,35 +264,40 @@ final class PlainJson {
         }
         int from = at;
         int hash = 0;
-        while (at < data.length) {
-            byte b = data[at];
-            if (b == '"') {
-                break;
-            }
-            if (b == '\\' || b < 0) {
-                return kinds[place] != Kind.CHOICE && written(from);
-            }
-            if (b < ' ') {
-                return false;
-            }
-            hash = hash * 31 + b;
-            at++;
+        int end = at;
+        // One way out of the loop: what is compiled for a text need not be compiled again for each rare character.
+        while (end < data.length && IS_PLAIN[data[end] & 0xff]) {
+            hash = hash * 31 + data[end];
+            end++;
         }
-        int length = at - from;
-        if (at >= data.length || length > MAX_TEXT) {
-            return false;
+        at = end;
+        int length = end - from;
+        if (end >= data.length || data[end] != '"' || length == 0 || length > MAX_TEXT) {
+            return oddText(place, from);
         }
         at++;
-        if (length == 0) {
-            value = needsContent[place] ? null : "";
-            return kinds[place] != Kind.CHOICE;
-        }
         String text = cached && length <= MAX_CACHED_TEXT
                 ? cached(from, length, hash)
                 : new String(data, from, length, StandardCharsets.ISO_8859_1);
         value = text;
         return kinds[place] != Kind.CHOICE
                 || ((ColumnType.Choice) types[place]).values().contains(text);
+    }
+
+    /** Goes on with a text at its first character that is not plain, or at its end, if it is empty or too long. */
+    private boolean oddText(int place, int from) {
+        if (at >= data.length || at - from > MAX_TEXT) {
+            return false;
+        }
+        byte b = data[at];
+        if (b == '\\' || b < 0) {
+            return kinds[place] != Kind.CHOICE && written(from);
+        } else if (b != '"') {
+            return false;
+        }
+        at++;
+        value = needsContent[place] ? null : "";
+        return kinds[place] != Kind.CHOICE;
     }
 
     /** Reads a text with escapes, or with letters that are not ASCII, of which the next character is the first. */
