@@ -149,7 +149,11 @@ final class ArrowRows implements AutoCloseable {
         }
     }
 
-    ArrowRows(HeldRows rows, int venue, int symbol, int eventTime) {
+    ArrowRows(HeldRows rows) {
+        List<String> names = rows.valueColumns().stream().map(Column::name).toList();
+        int venue = names.indexOf("venue");
+        int symbol = names.indexOf("symbol");
+        int eventTime = names.indexOf("event_time");
         this.rows = rows;
         this.size = rows.size();
         Texts venues = new Texts(rows.values(venue), size);

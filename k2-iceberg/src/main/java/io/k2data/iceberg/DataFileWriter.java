@@ -105,10 +105,8 @@ final class DataFileWriter {
      * @return the files, one per partition of the table
      */
     List<DataFile> write(DuckDBConnection connection, HeldRows rows) throws SQLException {
-        List<String> names = layout.valueColumns().stream().map(Column::name).toList();
         // What is registered with a connection goes with it.
-        try (ArrowRows sorted = new ArrowRows(
-                        rows, names.indexOf("venue"), names.indexOf("symbol"), names.indexOf("event_time"));
+        try (ArrowRows sorted = new ArrowRows(rows);
                 DuckDBConnection own = connection.duplicate()) {
             writing = own;
             String columns = layout.columns().stream()

@@ -13,7 +13,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -162,22 +161,6 @@ final class HeldRows {
     /** When K2 read the rows, epoch microseconds. */
     Numbers ingestionTimes() {
         return ingestionTimes;
-    }
-
-    /** Gives all rows, some at a time. */
-    void forEach(int some, Consumer<List<Row>> consumer) {
-        List<Row> rows = new ArrayList<>(Math.min(some, size));
-        for (int i = 0; i < size; i++) {
-            @Nullable Object[] row = new Object[values.length];
-            for (int c = 0; c < values.length; c++) {
-                row[c] = values[c].get(i);
-            }
-            rows.add(new Row(partition(i), offsets.word(i), logTimes.word(i), ingestionTimes.word(i), row));
-            if (rows.size() == some || i == size - 1) {
-                consumer.accept(rows);
-                rows.clear();
-            }
-        }
     }
 
     /** The values of a column. */

@@ -65,7 +65,7 @@ final class IcebergEventStore implements EventStore {
     private static final int VALUES_THAT_PRUNE = 200;
     /** Bounds how long the first who asks has to wait. */
     private static final long HELD_BYTES =
-            Math.min(64L << 20, Runtime.getRuntime().maxMemory() / 8);
+            Math.min(128L << 20, Runtime.getRuntime().maxMemory() / 8);
 
     private static final long HOLD_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
 

@@ -41,7 +41,6 @@ final class Segment implements EventStore.Generation {
 
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
     private static final int LONG_DIGITS = 18;
-    private static final int SOME = 2_048;
 
     private final SegmentShape shape;
     private Form[] forms = {};
@@ -140,97 +139,80 @@ final class Segment implements EventStore.Generation {
             throw new K2Exception.Retry("rows of " + rowTable + " could not be kept, and are read again", null);
         }
         tablesMade = true;
-        createRowTable(connection);
+        if (from.size() == 0) {
+            forms = shape.forms(connection).toArray(Form[]::new);
+            createRowTable(connection);
+        } else {
+            createRowTable(connection, from);
+        }
         Sql.run(
                 connection,
                 "create or replace table " + progressRelation()
                         + " (kafka_partition integer not null, next_offset bigint not null)");
-        fit(connection, from);
-        Sql.run(connection, "BEGIN");
-        try {
-            insertEnds(connection, starts);
-            insertEnds(connection, liveEnds);
-            appendAll(connection, from);
-            Sql.run(connection, "COMMIT");
-        } catch (SQLException | RuntimeException e) {
-            try {
-                Sql.run(connection, "ROLLBACK");
-            } catch (SQLException second) {
-                e.addSuppressed(second);
-            }
-            throw e;
-        }
+        insertEnds(connection, starts);
+        insertEnds(connection, liveEnds);
         requireAll(connection);
         held = null;
         countNoMore();
     }
 
-    /** Has the row table made anew in the forms that suit the rows, and with further columns for those that fit none. */
-    private void fit(DuckDBConnection connection, HeldRows from) throws SQLException {
-        boolean[] misfits = new boolean[1];
-        from.forEach(SOME, rows -> misfits[0] |= or(learn(rows)));
-        if (misfits[0]) {
-            createRowTable(connection);
-            boolean[] needed = new boolean[forms.length];
-            from.forEach(SOME, rows -> {
-                if (needsFit(rows)) {
-                    boolean[] more = learn(rows);
-                    for (int i = 0; i < needed.length; i++) {
-                        needed[i] |= more[i];
-                    }
+    /** Makes the row table of rows that are there, in forms that need nothing learnt; rows to come are appended to it. */
+    private void createRowTable(DuckDBConnection connection, HeldRows from) throws SQLException {
+        forms = new Form[from.valueColumns().size()];
+        for (int i = 0; i < forms.length; i++) {
+            forms[i] = shape.form(i, from.values(i));
+        }
+        // What is registered with a connection goes with it.
+        try (ArrowRows sorted = new ArrowRows(from);
+                DuckDBConnection own = connection.duplicate()) {
+            List<String> columns = new ArrayList<>();
+            for (int i = 0; i < forms.length; i++) {
+                String value =
+                        sorted.expressions().get(from.valueColumns().get(i).name());
+                if (forms[i].hasSmall()) {
+                    columns.add(value + " as " + forms[i].smallName());
+                } else if (forms[i].hasFull()) {
+                    columns.add(value + " as " + forms[i].fullName());
                 }
-            });
-            addColumns(connection, needed);
+            }
+            columns.add("ingestion_time, kafka_partition, kafka_offset, kafka_time");
+            appenders();
+            Sql.run(
+                    own,
+                    "create or replace table " + rowRelation() + " as select " + String.join(", ", columns) + " from "
+                            + sorted.register(own));
         }
     }
 
-    private static boolean or(boolean[] flags) {
-        for (boolean flag : flags) {
-            if (flag) {
-                return true;
+    /** In the order of the row table's columns. */
+    private void appenders() {
+        List<ColumnAppender> inOrder = new ArrayList<>();
+        for (int i = 0; i < forms.length; i++) {
+            if (forms[i].hasSmall()) {
+                inOrder.add(new ValueAppender(i, forms[i], true));
+            }
+            if (forms[i].hasFull()) {
+                inOrder.add(new ValueAppender(i, forms[i], false));
             }
         }
-        return false;
-    }
-
-    private void appendAll(DuckDBConnection connection, HeldRows from) throws SQLException {
-        SQLException[] failure = new SQLException[1];
-        try (DuckDBAppender open = connection.createAppender(SCHEMA, rowTable)) {
-            from.forEach(SOME, rows -> {
-                try {
-                    for (Row row : rows) {
-                        appendRow(open, row);
-                    }
-                } catch (SQLException e) {
-                    failure[0] = e;
-                }
-            });
-            if (failure[0] != null) {
-                throw failure[0];
-            }
-            open.flush();
-        }
+        inOrder.add(Segment::appendProvenance);
+        appenders = inOrder.toArray(ColumnAppender[]::new);
     }
 
     /** Nothing is declared NOT NULL: rows were checked, and DuckDB's check costs as much as appending. */
     private void createRowTable(DuckDBConnection connection) throws SQLException {
-        forms = shape.forms(connection).toArray(Form[]::new);
         List<String> columns = new ArrayList<>();
-        List<ColumnAppender> inOrder = new ArrayList<>();
         for (int i = 0; i < forms.length; i++) {
             Form form = forms[i];
             if (form.hasSmall()) {
                 columns.add(form.smallName() + " " + form.smallType());
-                inOrder.add(new ValueAppender(i, form, true));
             }
             if (form.hasFull()) {
                 columns.add(form.fullName() + " " + form.fullType());
-                inOrder.add(new ValueAppender(i, form, false));
             }
         }
         columns.add("ingestion_time TIMESTAMPTZ, kafka_partition INTEGER, kafka_offset BIGINT, kafka_time TIMESTAMPTZ");
-        inOrder.add(Segment::appendProvenance);
-        appenders = inOrder.toArray(ColumnAppender[]::new);
+        appenders();
         Sql.run(
                 connection,
                 "create or replace table " + rowRelation()
@@ -312,6 +294,7 @@ final class Segment implements EventStore.Generation {
         boolean[] needed = learn(rows);
         if (rowsByPartition.isEmpty()) {
             // Nothing in it yet: it is made again, in the forms that suit these rows.
+            forms = shape.forms(connection).toArray(Form[]::new);
             createRowTable(connection);
             if (!needsFit(rows)) {
                 return;

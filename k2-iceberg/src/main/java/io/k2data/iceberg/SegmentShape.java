@@ -188,6 +188,14 @@ final class SegmentShape {
         return forms;
     }
 
+    /** The form of a column of the layout whose values are all there, of texts as they are: an ENUM would have to be learnt. */
+    Form form(int column, HeldRows.Values values) {
+        Learnt of = learnt.get(column);
+        boolean small = of.word && values instanceof HeldRows.Numbers numbers && !numbers.isBeyondWordDigits();
+        boolean any = !values.isEmpty();
+        return new Form(of, Names.NONE, any && small, any && !small);
+    }
+
     /** Gives up what was made for segments. */
     void drop(Connection connection) throws SQLException {
         for (Learnt each : learnt) {
