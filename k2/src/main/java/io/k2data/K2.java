@@ -832,7 +832,7 @@ public final class K2 implements AutoCloseable {
         /**
          * Sets the most memory that DuckDB takes, for live rows and for queries; 1 GiB by default. A commit is due when
          * live rows take a third of it. While nobody asks for them, live rows are on the Java heap, and take up to an eighth
-         * of that, at most 64 MiB, and as much again for those to come.
+         * of that, at most 128 MiB, and as much again for those to come.
          *
          * @param bytes 64 MiB or more
          * @return this
