@@ -129,7 +129,7 @@ final class Segment implements EventStore.Generation {
         return held != null;
     }
 
-    /** Puts the rows and live ends that are held into their DuckDB tables, in one transaction; no view knows of these yet. */
+    /** Puts the rows and live ends that are held into DuckDB tables, anew after a failure; no view knows of these before. */
     synchronized void bringIn(DuckDBConnection connection) throws SQLException {
         HeldRows from = held;
         if (from == null) {
